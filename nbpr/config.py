@@ -1,0 +1,264 @@
+"""What a repository configures: `[tool.nbpr]` in pyproject.toml or nbpr.toml, the environment, then flags.
+
+Settings are frozen and loaded once. An unknown key is an error that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+from nbpr.errors import BadInput
+
+CheckLevel = Literal["error", "warning", "off"]
+OutputPolicy = Literal["all", "marked", "scraps", "none"]
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a scrap's value must keep to. Drops and rises are absolute, or shares of the baseline ("5%")."""
+
+    min: float | None = None
+    max: float | None = None
+    equals: Any = None
+    max_drop: str | float | None = None
+    max_rise: str | float | None = None
+
+
+@dataclass(frozen=True)
+class Execute:
+    """How notebooks run. Times in seconds, `memory` in bytes of address space for the kernel."""
+
+    timeout: float | None = 1800
+    cell_timeout: float | None = None
+    startup_timeout: float = 60
+    memory: int | None = None
+    jobs: int = 1
+    env: tuple[str, ...] = ()
+    sandbox: Literal["none", "auto", "bwrap"] = "auto"
+    python: str | None = None
+    kernel: str | None = None
+    python_path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Config:
+    """One repository's settings, or with `for_notebook` those of one notebook in it."""
+
+    notebooks: tuple[str, ...] = ("notebooks/**/*.ipynb",)
+    runs: str = "runs"
+    base: str | None = None
+    branch_prefix: str = "agent/"
+    remote: str | None = None
+    forge: str = "auto"
+    link: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    cwd: Literal["notebook", "repository"] = "notebook"
+    outputs: OutputPolicy = "all"
+    max_output: int = MEGABYTE
+    max_run: int = 10 * MEGABYTE
+    reproduce: bool | Literal["auto"] = "auto"
+    reproduce_below: float = 120
+    require_reference: bool = False
+    sanitize_with: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    execute: Execute = Execute()
+    checks: Mapping[str, CheckLevel] = field(default_factory=dict)
+    scraps: Mapping[str, Bound] = field(default_factory=dict)
+    notebook: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def for_notebook(self, path: str) -> Config:
+        """The settings for the notebook at `path` (POSIX, from the root): its own table goes first."""
+        own = self.notebook.get(path)
+        return self if own is None else _merged(self, own, f'notebook."{path}"')
+
+    def level(self, check: str, default: CheckLevel = "error") -> CheckLevel:
+        """The level at which a check reports."""
+        return self.checks.get(check, default)
+
+
+#: The checks whose level can be set.
+CHECKS = ("format", "clean", "execute", "reproduce", "reference", "scraps", "secrets", "size", "weakened")
+
+_Settings = TypeVar("_Settings", Config, Execute, Bound)
+
+
+def load(
+    root: Path | None,
+    overrides: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Config:
+    """The settings of the repository at `root`: file, then `NBPR_*` of the environment, then `overrides`.
+
+    `overrides` has the shape of the file (`{"execute": {"timeout": 5}}`); its None values count as not given.
+    Raises `BadInput` for a file that cannot be read, an unknown key or a value of the wrong kind.
+    """
+    config = Config()
+    if root is not None:
+        for place, table in _tables(root):
+            config = _merged(config, table, place)
+    config = _merged(config, _from_environment(environ), "environment")
+    return _merged(config, _given(overrides or {}), "options")
+
+
+def _tables(root: Path) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    own, pyproject = root / "nbpr.toml", root / "pyproject.toml"
+    if own.is_file():
+        yield from _extended(own, _read(own))
+    elif pyproject.is_file():
+        yield from _extended(pyproject, _read(pyproject).get("tool", {}).get("nbpr", {}))
+
+
+def _extended(path: Path, table: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """The table itself, after the file that its `extend` takes in."""
+    rest = dict(table)
+    if "extend" in rest:
+        shared = path.parent / str(rest.pop("extend"))
+        inner = _read(shared)
+        if "extend" in inner:
+            raise BadInput(f"{shared.name}: a shared file cannot extend another one")
+        yield shared.name, inner.get("tool", {}).get("nbpr", inner)
+    yield path.name, rest
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{path}: not TOML: {error}") from None
+
+
+def _given(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _given(value) if isinstance(value, Mapping) and key != "parameters" else value
+        for key, value in table.items()
+        if value is not None
+    }
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """`NBPR_BASE`, `NBPR_EXECUTE_CELL_TIMEOUT`: a setting's name, its section first, in capitals."""
+    table: dict[str, Any] = {}
+    for section, kind in ((None, Config), ("execute", Execute)):
+        for item in fields(kind):
+            name = "_".join(["NBPR", *([section] if section else []), item.name]).upper()
+            if name in environ and item.name not in ("execute", "scraps", "notebook", "checks", "parameters"):
+                place = table if section is None else table.setdefault(section, {})
+                place[item.name] = _from_text(environ[name], item.type)
+    return table
+
+
+def _from_text(text: str, kind: Any) -> Any:
+    if "tuple" in str(kind):
+        return [part for part in text.split(",") if part]
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return text if isinstance(value, dict | list) else value
+
+
+def _merged(settings: _Settings, table: Mapping[str, Any], place: str) -> _Settings:
+    known = {item.name: item for item in fields(settings)}
+    changes: dict[str, Any] = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            raise _unknown(key, known, place)
+        where = f"{place}: {key}"
+        changes[name] = _checked(name, value, getattr(settings, name), str(known[name].type), where)
+    return replace(settings, **changes)
+
+
+def _checked(name: str, value: Any, current: Any, kind: str, where: str) -> Any:
+    if name == "execute":
+        return _merged(current, _table(value, where), where)
+    if name == "scraps":
+        return {
+            **current,
+            **{k: _merged(Bound(), _table(v, where), f"{where}.{k}") for k, v in value.items()},
+        }
+    if name == "notebook":
+        return {**current, **_notebook_tables(_table(value, where), where)}
+    if name == "checks":
+        return {**current, **_levels(_table(value, where), where)}
+    if name == "parameters":
+        return {**current, **_table(value, where)}
+    return _value(value, kind, where)
+
+
+def _notebook_tables(tables: Mapping[str, Any], where: str) -> dict[str, Mapping[str, Any]]:
+    for path, table in tables.items():
+        _merged(Config(), _table(table, where), f'{where}."{path}"')
+    return dict(tables)
+
+
+def _levels(table: Mapping[str, Any], where: str) -> dict[str, CheckLevel]:
+    for name, level in table.items():
+        if name not in CHECKS:
+            raise _unknown(name, CHECKS, where)
+        if level not in get_args(CheckLevel):
+            raise BadInput(f"{where}.{name}: {level!r} is none of error, warning, off")
+    return dict(table)
+
+
+def _table(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise BadInput(f"{where}: a table is wanted, not {value!r}")
+    return value
+
+
+def _is_strings(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+
+
+#: What a setting may be, by its annotation: a word for the message, and the test.
+_KINDS: tuple[tuple[str, str, Any], ...] = (
+    (
+        "tuple[str",
+        "a list of strings",
+        lambda v: isinstance(v, list | tuple) and all(isinstance(x, str) for x in v),
+    ),
+    ("bool | Literal", 'true, false or "auto"', lambda v: isinstance(v, bool) or v == "auto"),
+    ("bool", "true or false", lambda v: isinstance(v, bool)),
+    ("float", "a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool) and v >= 0),
+    ("int", "a whole number", lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 0),
+    ("str", "a string", lambda v: isinstance(v, str)),
+)
+_CHOICES = {
+    'Literal["notebook", "repository"]': ("notebook", "repository"),
+    "OutputPolicy": get_args(OutputPolicy),
+    'Literal["none", "auto", "bwrap"]': ("none", "auto", "bwrap"),
+}
+
+
+def _value(value: Any, kind: str, where: str) -> Any:
+    if kind in _CHOICES:
+        if value not in _CHOICES[kind]:
+            raise BadInput(f"{where}: {value!r} is none of {', '.join(_CHOICES[kind])}")
+        return value
+    if kind.startswith("str | float") or kind == "Any":
+        return value
+    for start, word, holds in _KINDS:
+        if kind.startswith(start):
+            if not holds(value):
+                raise BadInput(f"{where}: {word} is wanted, not {value!r}")
+            return tuple(value) if isinstance(value, list) else value
+    raise AssertionError(f"no rule for settings of type {kind}")
+
+
+def _unknown(key: str, known: Iterable[str], place: str) -> BadInput:
+    names = [name.replace("_", "-") for name in known]
+    near = difflib.get_close_matches(key, names, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(names))}"
+    return BadInput(f"{place}: unknown setting {key!r}", hint=hint)

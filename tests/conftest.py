@@ -1,0 +1,50 @@
+"""Shared fixtures: a home of its own for every test, hypothesis profiles, git repositories that are real."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "fast",
+    max_examples=50,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.register_profile("soak", parent=settings.get_profile("fast"), max_examples=5000, derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+
+@pytest.fixture(autouse=True)
+def _isolated_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the developer's git config, Jupyter folders or tokens."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("MPLCONFIGDIR", str(home / "mpl"))
+    for name in list(os.environ):
+        if name.startswith(("XDG_", "NBPR_", "JUPYTER_", "GITHUB_", "GITEA_", "GIT_AUTHOR", "GIT_COMMITTER")):
+            monkeypatch.delenv(name)
+
+
+def git(cwd: Path, *words: str, stdin: bytes | None = None) -> str:
+    """Run git in `cwd` and return what it printed."""
+    done = subprocess.run(["git", *words], cwd=cwd, capture_output=True, check=False, input=stdin)
+    assert done.returncode == 0, f"git {' '.join(words)}: {done.stderr.decode()}"
+    return done.stdout.decode().rstrip("\n")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A git repository on branch `main` with an author and no commits."""
+    root = tmp_path / "repository"
+    root.mkdir()
+    git(root, "init", "-q", "-b", "main")
+    git(root, "config", "user.name", "Ada Author")
+    git(root, "config", "user.email", "ada@example.org")
+    return root
