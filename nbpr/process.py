@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from nbpr.errors import NbprError
@@ -48,8 +49,12 @@ class ProcessFailed(NbprError):
     """A process ended with a code that its caller did not accept; `completed` is what is known of it."""
 
     def __init__(self, completed: Completed) -> None:
-        program = " ".join(completed.argv[:2])
-        super().__init__(f"{program} failed ({completed.returncode}): {completed.complaint or 'no message'}")
+        words = [
+            word for option, word in pairwise(("", *completed.argv)) if word[:1] != "-" and option not in ("-c", "-C")
+        ]
+        super().__init__(
+            f"{' '.join(words[:2])} failed ({completed.returncode}): {completed.complaint or 'no message'}"
+        )
         self.completed = completed
 
 

@@ -1,0 +1,218 @@
+"""The local forge: pull requests made of git refs alone.
+
+Pull request N is `refs/nbpr/pulls/N/meta`: one commit per change of state, `pull.json` in its tree, the state
+before as first parent, the branch's head as second, and a nonce in the message so that no two are equal.
+`refs/nbpr/open/<branch>` stands as long as the branch has an open pull request. Branch, meta and open move in one
+`push --atomic`. Where there is a remote, its refs are the authority: a number is taken by pushing a ref that must
+not exist yet. A plain clone does not carry these refs; they are fetched into `refs/nbpr/remotes/<remote>/`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nbpr.errors import BadInput, Conflict
+from nbpr.forges import Comment, Opening, PullRequest, State, without_credentials
+from nbpr.repository import RefUpdate, Repository, Stale
+
+#: How often a number is tried for again when somebody else took it.
+ATTEMPTS = 50
+
+
+#: What `pull.json` says of a pull request, besides its comments; the URL hangs on where the repository is.
+_FACTS = {field.name for field in fields(PullRequest)} - {"url", "comments"}
+
+
+class LocalForge:
+    """The pull requests of one repository, or of its remote."""
+
+    name = "local"
+
+    def __init__(self, repository: Repository, remote: str | None, now: Callable[[], datetime] | None = None) -> None:
+        self._repository = repository
+        self._remote = remote
+        self._now = now or (lambda: datetime.now(UTC))
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def find(self, *, state: State | None = "open") -> list[PullRequest]:
+        """The pull requests in a state, or all; oldest first."""
+        pulls = [self._pull(sha) for _, sha in sorted(self._metas().items())]
+        return [pull for pull in pulls if state is None or pull.state == state]
+
+    def get(self, number: int) -> PullRequest:
+        """One pull request. Raises `BadInput` for an unknown number."""
+        metas = self._metas()
+        if number not in metas:
+            known = ", ".join(f"#{n}" for n in sorted(metas)) or "none yet"
+            raise BadInput(f"there is no pull request #{number}", hint=f"there are: {known}")
+        return self._pull(metas[number])
+
+    def refspecs(self) -> list[str]:
+        """The remote's pull requests and open marks, into refs of ours."""
+        space = f"refs/nbpr/remotes/{self._remote}"
+        return [f"+refs/nbpr/{kind}/*:{space}/{kind}/*" for kind in ("pulls", "open")] if self._remote else []
+
+    def login(self) -> str:
+        """Git's author, since there is nobody to log in to."""
+        return self._repository.author
+
+    def _fetch(self) -> None:
+        if self._remote is not None:
+            self._repository.fetch(self._remote, *self.refspecs())
+
+    def _metas(self) -> dict[int, str]:
+        space = f"refs/nbpr/remotes/{self._remote}/pulls" if self._remote else "refs/nbpr/pulls"
+        found: dict[int, str] = {}
+        for ref, sha in self._repository.refs(space).items():
+            match = re.fullmatch(re.escape(space) + r"/(\d+)/meta", ref)
+            if match:
+                found[int(match.group(1))] = sha
+        return found
+
+    def _pull(self, sha: str) -> PullRequest:
+        data = json.loads(self._repository.read(sha, "pull.json") or b"{}")
+        comments = tuple(Comment(**comment) for comment in data.pop("comments", ()))
+        facts: dict[str, Any] = {key: value for key, value in data.items() if key in _FACTS}
+        facts |= {name: tuple(data.get(name, ())) for name in ("labels", "reviewers")}
+        return self._with_branch(PullRequest(url=self._url(data["number"]), comments=comments, **facts))
+
+    def _with_branch(self, pull: PullRequest) -> PullRequest:
+        """An open pull request follows its branch, to which people push without nbpr."""
+        if pull.state != "open":
+            return pull
+        head = self._branch_sha(pull.head)
+        return replace(pull, head_sha=head) if head else pull
+
+    def _branch_sha(self, branch: str) -> str | None:
+        space = f"refs/nbpr/remotes/{self._remote}/heads" if self._remote else "refs/heads"
+        return self._repository.refs(f"{space}/{branch}").get(f"{space}/{branch}")
+
+    def _url(self, number: int) -> str:
+        place = without_credentials(self._repository.remote_url(self._remote)) if self._remote else ""
+        if "://" not in place:
+            place = Path(self._repository.root, place).resolve().as_uri()
+        return f"{place}#nbpr/{number}"
+
+    # -- writing -------------------------------------------------------------------------------------------
+
+    def open(self, opening: Opening) -> PullRequest:
+        """Create branch, pull request and its open mark together, under the next free number.
+
+        Raises `Stale` when the branch exists meanwhile, `Conflict` when it is checked out here.
+        """
+        self._refuse_checked_out(opening.head)
+        for _ in range(ATTEMPTS):
+            number = max(self._metas(), default=0) + 1
+            facts = {key: value for key, value in asdict(opening).items() if key in _FACTS}
+            pull = PullRequest(number, state="open", url=self._url(number), **facts)
+            meta = self._meta(pull, None)
+            updates = [
+                RefUpdate(f"refs/heads/{pull.head}", opening.head_old, pull.head_sha),
+                RefUpdate(f"refs/nbpr/pulls/{number}/meta", None, meta),
+                RefUpdate(f"refs/nbpr/open/{pull.head}", None, meta),
+            ]
+            try:
+                self._repository.publish(self._remote, updates)
+            except Stale:
+                self._fetch()
+                if number not in self._metas():
+                    raise  # not the number was lost but the branch
+            else:
+                self._remember(updates)
+                return pull
+        raise Conflict(f"no free pull request number after {ATTEMPTS} attempts", hint="run it again")
+
+    def update(self, pull: PullRequest, *, head_sha: str | None = None, **changes: Any) -> PullRequest:
+        """Move the branch forwards and write the next state, together."""
+        changed = replace(pull, **changes, head_sha=head_sha or pull.head_sha)
+        if changed == pull:
+            return pull
+        updates = []
+        if head_sha and head_sha != pull.head_sha:
+            self._refuse_checked_out(pull.head)
+            updates.append(RefUpdate(f"refs/heads/{pull.head}", self._branch_sha(pull.head), head_sha))
+        return self._write(pull, changed, updates)
+
+    def comment(self, pull: PullRequest, body: str) -> PullRequest:
+        """Add a comment by git's author."""
+        said = Comment(self._repository.author, body, self._stamp())
+        return self.update(pull, comments=(*pull.comments, said))
+
+    def merge(self, pull: PullRequest, merge_sha: str, base_sha: str) -> PullRequest:
+        """Move base to the merge commit and mark the pull request merged, together.
+
+        A base that is checked out here moves with its checkout; raises `Conflict` unless that is clean.
+        """
+        changed = pull.with_state("merged", merge_sha=merge_sha)
+        place = None if self._remote else self._repository.checked_out().get(pull.base)
+        if place is None:
+            return self._write(pull, changed, [RefUpdate(f"refs/heads/{pull.base}", base_sha, merge_sha)])
+        # Base first: killed between the two, the head is reachable from base, which reads as merged.
+        self._repository.advance_checkout(place, merge_sha)
+        return self._write(pull, changed, [])
+
+    def close(self, pull: PullRequest, *, delete_branch: bool = False) -> PullRequest:
+        """Close without merging; the branch stays unless `delete_branch`. Its commits stay in any case."""
+        updates = []
+        if delete_branch and self._branch_sha(pull.head):
+            self._refuse_checked_out(pull.head)
+            updates.append(RefUpdate(f"refs/heads/{pull.head}", pull.head_sha, None))
+        return self._write(pull, pull.with_state("closed"), updates)
+
+    def _write(self, before: PullRequest, after: PullRequest, updates: list[RefUpdate]) -> PullRequest:
+        old = self._metas()[before.number]
+        meta = self._meta(after, old)
+        mark = f"refs/nbpr/open/{after.head}"
+        opened = self._marks().get(after.head)
+        updates = [*updates, RefUpdate(f"refs/nbpr/pulls/{after.number}/meta", old, meta)]
+        if after.state == "open" or opened:
+            updates.append(RefUpdate(mark, opened, meta if after.state == "open" else None))
+        self._repository.publish(self._remote, updates)
+        self._remember(updates)
+        return after
+
+    def _marks(self) -> dict[str, str]:
+        space = f"refs/nbpr/remotes/{self._remote}/open/" if self._remote else "refs/nbpr/open/"
+        return {ref.removeprefix(space): sha for ref, sha in self._repository.refs(space).items()}
+
+    def _meta(self, pull: PullRequest, previous: str | None) -> str:
+        data = asdict(pull)
+        del data["url"]
+        text = json.dumps({**data, "changed": self._stamp()}, ensure_ascii=False, indent=1) + "\n"
+        tree = self._repository.edited_tree(None, {"pull.json": text.encode()})
+        message = f"Pull request #{pull.number}: {pull.state}\n\nnonce {secrets.token_hex(8)}\n"
+        parents = [parent for parent in (previous, pull.head_sha) if parent]
+        return self._repository.commit(tree, parents, message, own=True)
+
+    def _remember(self, updates: list[RefUpdate]) -> None:
+        """Keep our copies of the remote's refs in step with what was just pushed, without asking again."""
+        if self._remote is None:
+            return
+        space = f"refs/nbpr/remotes/{self._remote}/"
+        known = self._repository.refs(space)
+        copies = []
+        for update in updates:
+            ref = space + update.ref.removeprefix("refs/").removeprefix("nbpr/")
+            if update.new or ref in known:
+                copies.append(RefUpdate(ref, known.get(ref), update.new))
+        self._repository.publish(None, copies)
+
+    def _refuse_checked_out(self, branch: str) -> None:
+        """Without a remote, moving a branch that is checked out would change somebody's checkout under them."""
+        place = None if self._remote else self._repository.checked_out().get(branch)
+        if place is not None:
+            raise Conflict(
+                f"the branch {branch} is checked out in {place}; nothing was changed",
+                hint=f"switch to another branch there: git -C {place} switch --detach",
+            )
+
+    def _stamp(self) -> str:
+        return self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,135 @@
+"""A worktree of our own: a detached checkout under the git directory, made for one run and removed after it.
+
+The user's checkout is never touched. What is checked out there is a tree of our choice, with no filter but Git
+LFS's, submodules taken from the user's own copies, and the ignored files that `link` names.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbpr.errors import BadInput
+from nbpr.repository import Entry, Repository
+
+#: Ignored files up to this size are copied, so that a notebook cannot write through to the user's own.
+COPY_UP_TO = 256 * 1024 * 1024
+PREFIX = "nbpr-"
+
+
+@dataclass(frozen=True)
+class Linked:
+    """An ignored file of the checkout that stands in a worktree: a read-only copy, or a link when it is large."""
+
+    path: str
+    target: Path | None
+    size: int
+    modified_ns: int
+
+    def is_untouched(self) -> bool:
+        """Whether the user's file is as it was; a copy cannot be written through."""
+        if self.target is None:
+            return True
+        facts = self.target.stat()
+        return (facts.st_size, facts.st_mtime_ns) == (self.size, self.modified_ns)
+
+
+@dataclass(frozen=True)
+class Worktree:
+    """A detached worktree: where it is, what was linked into it, and what could not be had."""
+
+    root: Path
+    linked: tuple[Linked, ...]
+    notes: tuple[str, ...]
+
+
+@contextmanager
+def worktree(repository: Repository, commit: str, tree: str, link: Sequence[str] = ()) -> Iterator[Worktree]:
+    """A worktree whose HEAD is `commit` and whose files are those of `tree`; gone when the block ends."""
+    root = repository.own_dir / "worktrees" / f"{PREFIX}{secrets.token_hex(6)}"
+    root.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        words = ("worktree", "add", "--detach", "--no-checkout", "--quiet", root, commit)
+        repository.run(*words)
+        repository.run("read-tree", "--reset", "-u", tree, cwd=root, settings=repository.safe_filters)
+        notes = _submodules(repository, root, tree)
+        yield Worktree(root, _links(repository, root, link), tuple(notes))
+    finally:
+        remove(repository, root)
+
+
+def remove(repository: Repository, root: Path) -> None:
+    """Remove a worktree of ours and what git knows of it, and nothing else."""
+    shutil.rmtree(root, onerror=_make_writable)
+    # `git worktree prune` would also forget worktrees of the user's that are only unmounted now.
+    record = repository.common_dir / "worktrees" / root.name
+    if record.name.startswith(PREFIX):
+        shutil.rmtree(record, ignore_errors=True)
+        with suppress(OSError):
+            record.parent.rmdir()
+
+
+def left_behind(repository: Repository) -> list[Path]:
+    """Worktrees of ours that stand there now: of a run under way, or of one that was killed."""
+    return sorted((repository.own_dir / "worktrees").glob(f"{PREFIX}*"))
+
+
+def _make_writable(function: object, path: str, _: object) -> None:
+    """Notebooks make folders read-only; removing them must not fail on that."""
+    place = Path(path)
+    with suppress(OSError):
+        place.parent.chmod(stat.S_IRWXU)
+        if place.is_dir() and not place.is_symlink():
+            place.chmod(stat.S_IRWXU)
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)
+
+
+def _submodules(repository: Repository, root: Path, tree: str) -> Iterator[str]:
+    """Fill in submodules from the checkout's own copies, without the network; yields a note for each left empty."""
+    for entry in _gitlinks(repository, tree):
+        source = repository.root / entry.path
+        if not (source / ".git").exists():
+            yield f"submodule {entry.path} is empty here as it is in the checkout"
+            continue
+        target = root / entry.path
+        repository.run("clone", "--quiet", "--shared", "--no-checkout", "--", source, target)
+        done = repository.run("checkout", "--quiet", "--detach", entry.sha, cwd=target, accept=(0, 1, 128))
+        if done.returncode:
+            yield f"submodule {entry.path} has no commit {entry.sha[:12]} in the checkout: git submodule update"
+
+
+def _gitlinks(repository: Repository, tree: str) -> list[Entry]:
+    return [entry for entry in repository.entries(tree) if entry.mode == "160000"]
+
+
+def _links(repository: Repository, root: Path, patterns: Sequence[str]) -> tuple[Linked, ...]:
+    return tuple(_link(repository.root / path, root / path, path) for path in _linkable(repository, patterns))
+
+
+def _linkable(repository: Repository, patterns: Sequence[str]) -> list[str]:
+    if not patterns:
+        return []
+    top = repository.root.resolve()
+    paths = repository.ignored(patterns)
+    for path in paths:
+        if not (repository.root / path).resolve().is_relative_to(top):
+            raise BadInput(f"{path}: `link` names a symlink that leaves the repository")
+    return [path for path in paths if (repository.root / path).is_file()]
+
+
+def _link(source: Path, target: Path, path: str) -> Linked:
+    facts = source.stat()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if facts.st_size > COPY_UP_TO:
+        target.symlink_to(source)
+        return Linked(path, source, facts.st_size, facts.st_mtime_ns)
+    shutil.copy2(source, target)
+    target.chmod(0o444)
+    return Linked(path, None, facts.st_size, facts.st_mtime_ns)
