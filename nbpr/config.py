@@ -258,7 +258,10 @@ def _value(value: Any, kind: str, where: str) -> Any:
 
 
 def _unknown(key: str, known: Iterable[str], place: str) -> BadInput:
-    names = [name.replace("_", "-") for name in known]
+    names = {name.replace("_", "-"): name.replace("_", "-") for name in known}
+    if "execute" in names:
+        inner = (item.name.replace("_", "-") for item in fields(Execute))
+        names = {name: f"{name} in [execute]" for name in inner} | names
     near = difflib.get_close_matches(key, names, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(names))}"
+    hint = f"did you mean {names[near[0]]}?" if near else f"known are {', '.join(sorted(names))}"
     return BadInput(f"{place}: unknown setting {key!r}", hint=hint)

@@ -1,0 +1,152 @@
+"""The identity of a proposal: whose it is, what its key is, and which pull request it already has.
+
+It does not hang on the title, which agents reword. What nbpr knows of a pull request of ours stands in its body,
+in a comment that readers do not see, so that every forge can be asked the same way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nbpr.errors import BadInput, Conflict
+from nbpr.findings import Verdict
+from nbpr.forges import PullRequest
+
+BEGIN, END = "<!-- nbpr:{key} -->", "<!-- /nbpr -->"
+_FACTS = re.compile(r"^<!-- nbpr-proposal (\{.*\}) -->$", re.MULTILINE)
+_PART = re.compile(r"^<!-- nbpr:[^\n]*? -->$.*?^<!-- /nbpr -->$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose proposal it is, its key, its notebooks, and every key that it had before."""
+
+    author: str
+    key: str
+    notebooks: tuple[str, ...]
+    title: str
+    keys: tuple[str, ...] = ()
+    verdict: Verdict | None = None
+
+    def comment(self) -> str:
+        """The line that the pull request's body carries. `--` would end it, so it is escaped."""
+        facts = {"author": self.author, "keys": [*self.keys, self.key], "notebooks": list(self.notebooks)}
+        text = json.dumps({**facts, "title": self.title, "verdict": self.verdict}, ensure_ascii=True)
+        return f"<!-- nbpr-proposal {text.replace('--', '-' + chr(92) + 'u002d')} -->"
+
+    def after(self, pull: PullRequest | None) -> Identity:
+        """This identity with the keys that the pull request has had so far."""
+        earlier = read(pull.body) if pull else None
+        keys = tuple(key for key in (earlier.all_keys if earlier else ()) if key != self.key)
+        return replace(self, keys=keys)
+
+    @property
+    def all_keys(self) -> tuple[str, ...]:
+        """Every key that the pull request had, the newest last."""
+        return (*self.keys, self.key)
+
+
+def read(body: str) -> Identity | None:
+    """What a pull request's body says of the proposal, or None if it is none of ours."""
+    match = _FACTS.search(body)
+    if match is None:
+        return None
+    try:
+        facts = json.loads(match.group(1))
+        *keys, key = facts["keys"]
+        notebooks = tuple(facts["notebooks"])
+        return Identity(facts["author"], key, notebooks, facts["title"], tuple(keys), facts.get("verdict"))
+    except (ValueError, KeyError, TypeError):
+        return None  # somebody edited it; then it is theirs
+
+
+def key_of(notebooks: Sequence[str], edits: Sequence[dict[str, Any]] | None, extra: Sequence[str] = ()) -> str:
+    """The key: a digest of the notebooks' paths and the edits; for the working copy of the paths alone."""
+    facts: list[Any] = [sorted(notebooks), edits, *([sorted(extra)] if extra else [])]
+    text = json.dumps(facts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def checked_key(key: str) -> str:
+    """A key given by hand. Raises `BadInput` unless it is one plain word that fits a trailer and a marker."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/+-]{0,99}", key) or "--" in key:
+        raise BadInput(f"--key {key!r}: letters, digits and . _ : / + - are wanted, at most 100, no double dash")
+    return key
+
+
+def body_with(body: str, part: str) -> str:
+    """The body with nbpr's part in place; what people wrote before and after it stays."""
+    match = _PART.search(body)
+    if match is None:
+        return part if not body.strip() else f"{part}\n\n{body}"
+    return body[: match.start()] + part + body[match.end() :]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How the caller names the pull request, if at all."""
+
+    pull: int | None = None
+    branch: str | None = None
+    key: str | None = None
+    reopen: bool = False
+
+
+def find(pulls: Iterable[PullRequest], mine: Identity, wanted: Wanted, login: str) -> PullRequest | None:
+    """The pull request that this proposal already has, or None for a new one.
+
+    In this order: by number, by branch, by key, then the open one of the same author for the same notebooks
+    under the same title. Raises `Conflict` for one that was closed, since that is an answer, unless `reopen`.
+    """
+    newest_first = sorted(pulls, key=lambda pull: -pull.number)
+    if wanted.pull is not None:
+        return _usable(_numbered(newest_first, wanted.pull), wanted)
+    if wanted.branch is not None:
+        return _usable(_best(pull for pull in newest_first if pull.head == wanted.branch), wanted)
+    ours = [
+        (pull, known) for pull in newest_first if (known := read(pull.body)) and _same_author(pull, known, mine, login)
+    ]
+    keyed = _best(pull for pull, known in ours if mine.key in known.all_keys)
+    if keyed is not None and keyed.state != "merged":
+        return _usable(keyed, wanted)
+    same = (pull for pull, known in ours if pull.state == "open" and _same_subject(known, mine))
+    return next(same, None)
+
+
+def _numbered(pulls: Iterable[PullRequest], number: int) -> PullRequest:
+    found = next((pull for pull in pulls if pull.number == number), None)
+    if found is None:
+        raise BadInput(f"there is no pull request #{number}", hint="nbpr pulls list --state all")
+    if found.state == "merged":
+        raise Conflict(f"pull request #{number} was merged; it takes no more changes", hint="leave out --pull")
+    return found
+
+
+def _best(pulls: Iterable[PullRequest]) -> PullRequest | None:
+    """An open one goes before a closed one, a newer one before an older one."""
+    listed = list(pulls)
+    return next((pull for pull in listed if pull.state == "open"), listed[0] if listed else None)
+
+
+def _usable(pull: PullRequest | None, wanted: Wanted) -> PullRequest | None:
+    if pull is None or pull.state == "merged":
+        return None
+    if pull.state == "closed" and not wanted.reopen:
+        raise Conflict(
+            f"pull request #{pull.number} for this was closed without merging: {pull.title}",
+            hint="--reopen opens it again; --key WORD makes it a proposal of its own",
+        )
+    return pull
+
+
+def _same_author(pull: PullRequest, known: Identity, mine: Identity, login: str) -> bool:
+    return pull.author == login and known.author == mine.author
+
+
+def _same_subject(known: Identity, mine: Identity) -> bool:
+    return known.title == mine.title and sorted(known.notebooks) == sorted(mine.notebooks)
