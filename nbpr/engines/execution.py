@@ -1,0 +1,93 @@
+"""What an engine is asked for, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from nbpr.interpreters import KernelChoice
+
+Status = Literal["success", "error"]
+Reason = Literal[
+    "error",
+    "cell-timeout",
+    "deadline",
+    "kernel-died",
+    "out-of-memory",
+    "no-kernel",
+    "cancelled",
+    "early-exit",
+]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One execution of one notebook.
+
+    `source` is the notebook's nbformat JSON and is not changed; `timeout` is for the whole run, `cell_timeout`
+    for each cell, all in seconds. `environment` is everything that the kernel gets, besides what its interpreter
+    adds. With `leave_out_skipped`, cells marked NBVAL_SKIP do not run; with `prepare_only`, none does.
+    """
+
+    source: Mapping[str, Any]
+    cwd: Path
+    kernel: KernelChoice
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout: float | None = None
+    cell_timeout: float | None = None
+    startup_timeout: float = 60
+    leave_out_skipped: bool = False
+    prepare_only: bool = False
+    run_id: str = "run"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The `cell`th of `cells` code cells that will run has begun (counted from 1)."""
+
+    cell: int
+    cells: int
+
+
+@dataclass(frozen=True)
+class FailedCell:
+    """The cell a run failed at. `index` counts in the notebook as it was given, without injected cells."""
+
+    index: int
+    id: str | None
+    source: str
+    ename: str
+    evalue: str
+
+    def as_json(self) -> dict[str, Any]:
+        """`{"index", "id", "source", "ename", "evalue"}`."""
+        return {
+            "index": self.index,
+            "id": self.id,
+            "source": self.source,
+            "ename": self.ename,
+            "evalue": self.evalue,
+        }
+
+
+@dataclass(frozen=True)
+class Executed:
+    """What came of a request.
+
+    `notebook` is the source's JSON with the outputs of every cell that ran, the injected parameters cell put in
+    and nothing else changed. `message` says in one line why it is an error. `cells_executed` counts the source's
+    code cells that began to run.
+    """
+
+    status: Status
+    reason: Reason | None
+    message: str | None
+    failed_cell: FailedCell | None
+    notebook: dict[str, Any]
+    cells_executed: int
+    duration_seconds: float
+    started: str
+    finished: str

@@ -1,0 +1,228 @@
+"""The papermill engine: a child process per run, which papermill never leaves with a kernel behind.
+
+A process per run because papermill changes the working directory of its whole process, and so that a deadline can
+end everything. What the child writes, the outputs of each cell, is put into the notebook as it was given: papermill
+itself upgrades it, invents random ids and adds cells, tags and times.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from nbpr.cell import derived_id
+from nbpr.engines.child import GRACE, Child, child, private_folder
+from nbpr.engines.execution import Executed, FailedCell, Progress, Reason, Request
+from nbpr.errors import Missing
+from nbpr.notebook import INJECTED
+
+#: How often a stop that somebody asks for is looked for, in seconds.
+_LOOK = 0.2
+
+
+class Papermill:
+    """Runs notebooks with papermill, in a fresh kernel each."""
+
+    name = "papermill"
+
+    def run(
+        self,
+        request: Request,
+        progress: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> Executed:
+        """Run one notebook to its end, its deadline, or until `stop` is set.
+
+        Raises `Missing` where papermill is not installed. Whatever happens in the run itself is an answer.
+        """
+        if importlib.util.find_spec("papermill") is None:
+            raise Missing("papermill")
+        started, clock = _now(), time.monotonic()
+        with private_folder() as folder:
+            _prepare(folder, request)
+            environment = {**request.environment, "JUPYTER_PATH": str(folder), "JUPYTER_RUNTIME_DIR": str(folder)}
+            with child("nbpr.engines.papermill_child", folder, environment, request.run_id) as running:
+                running.send(_asked(request))
+                why = _follow(running, request, progress or (lambda _: None), stop)
+                result = _result(folder, running, why)
+        return _executed(request, result, time.monotonic() - clock, started)
+
+
+def _prepare(folder: Path, request: Request) -> None:
+    (folder / "notebook.ipynb").write_text(json.dumps(_runnable(request.source)), encoding="utf-8")
+    request.kernel.write(folder)
+
+
+def _runnable(source: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a notebook a run needs, valid whatever the notebook is; each cell's id is its place."""
+    cells = []
+    for place, cell in enumerate(source["cells"]):
+        metadata = {"tags": _tags(cell)}
+        made = {"cell_type": cell.get("cell_type"), "id": str(place), "metadata": metadata, "source": _source(cell)}
+        is_code = made["cell_type"] == "code"
+        cells.append({**made, "outputs": [], "execution_count": None} if is_code else {**made, "cell_type": "raw"})
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
+
+
+def _asked(request: Request) -> dict[str, Any]:
+    from nbpr.interpreters import PRIVATE
+
+    return {
+        "kernel": PRIVATE,
+        "is_ipykernel": request.kernel.is_ipykernel,
+        "language": request.kernel.language,
+        "cwd": str(request.cwd),
+        "environment": dict(request.environment),
+        "parameters": dict(request.parameters),
+        "cell_timeout": request.cell_timeout,
+        "startup_timeout": request.startup_timeout,
+        "leave_out_skipped": request.leave_out_skipped,
+        "prepare_only": request.prepare_only,
+    }
+
+
+def _follow(
+    running: Child, request: Request, progress: Callable[[Progress], None], stop: threading.Event | None
+) -> Reason | None:
+    """Listen until the child is done or gone; why it was stopped, if it was."""
+    deadline = time.monotonic() + request.timeout if request.timeout else float("inf")
+    while True:
+        message = running.receive(min(deadline, time.monotonic() + _LOOK))
+        if message == {} or (message and "done" in message):
+            return None
+        if message and "cell" in message:
+            progress(Progress(message["cell"], message["cells"]))
+        if time.monotonic() >= deadline:
+            return _stop(running, "deadline")
+        if stop is not None and stop.is_set():
+            return _stop(running, "cancelled")
+
+
+def _stop(running: Child, why: Reason) -> Reason:
+    """Have the child stop, and give it a moment to hand over what ran."""
+    running.send({"stop": why})
+    until = time.monotonic() + GRACE
+    while (message := running.receive(until)) and "done" not in message:
+        pass
+    return why
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What the child wrote, or what stands for it when it wrote nothing."""
+
+    reason: Reason | None
+    message: str | None
+    failed: tuple[int, str, str] | None
+    executed: int
+    cells: list[dict[str, Any]]
+
+
+def _result(folder: Path, running: Child, why: Reason | None) -> _Result:
+    file = folder / "result.json"
+    if not file.exists():
+        message = None if why else f"the run's process ended without an answer: {running.last_words}"
+        return _Result(why or "error", message, None, 0, [])
+    told = json.loads(file.read_bytes())
+    failed = tuple(told["failed"]) if told["failed"] else None
+    return _Result(told["reason"], told["message"], cast(Any, failed), told["executed"], told["cells"])
+
+
+def _executed(request: Request, result: _Result, seconds: float, started: str) -> Executed:
+    notebook = {**request.source, "cells": _filled_in(request.source, result.cells)}
+    stopped = _stopped(result.reason, request)
+    failed = _failed_cell(request.source, result, stopped) if result.failed else None
+    return Executed(
+        status="success" if result.reason is None else "error",
+        reason=result.reason,
+        message=result.message or (stopped and stopped[1]),
+        failed_cell=failed,
+        notebook=notebook,
+        cells_executed=result.executed,
+        duration_seconds=round(seconds, 3),
+        started=started,
+        finished=_now(),
+    )
+
+
+def _stopped(reason: Reason | None, request: Request) -> tuple[str, str] | None:
+    """What stands for the exception in a cell that was stopped from outside."""
+    if reason == "deadline":
+        return "TimeoutError", f"the run took longer than {request.timeout:g} s"
+    return ("CancelledError", "the run was cancelled") if reason == "cancelled" else None
+
+
+def _filled_in(source: Mapping[str, Any], ran: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The source's cells with what they put out, and the injected cell where papermill put it.
+
+    Cells that did not run have no outputs, whatever the source had there.
+    """
+    left = {str(place): cell for place, cell in enumerate(source["cells"])}
+    known = {cell["id"] for cell in ran}
+    if not known <= left.keys():
+        # An injected cell of an earlier run gave way to the new one.
+        left = {place: cell for place, cell in left.items() if place in known or INJECTED not in _tags(cell)}
+    filled = []
+    for cell in ran:
+        if cell["id"] not in left:
+            filled.append(_injected(cell, source))
+            continue
+        while cell["id"] in left:
+            place = next(iter(left))
+            filled.append(_with_outputs(left.pop(place), cell if place == cell["id"] else {}))
+    return filled + [_with_outputs(cell, {}) for cell in left.values()]
+
+
+def _tags(cell: Mapping[str, Any]) -> list[str]:
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, Mapping) else None
+    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+
+
+def _source(cell: Mapping[str, Any]) -> str:
+    source = cell.get("source", "")
+    return source if isinstance(source, str) else "".join(source)
+
+
+def _injected(cell: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
+    """The injected parameters cell, without papermill's metadata, with an id that is the same in every run."""
+    made = {
+        "cell_type": "code",
+        "execution_count": cell.get("execution_count"),
+        "metadata": {"tags": [INJECTED]},
+        "outputs": cell.get("outputs", []),
+        "source": cell["source"],
+    }
+    if source.get("nbformat_minor", 0) < 5:
+        return made
+    return {**made, "id": derived_id("code", INJECTED, 0, {cell.get("id") for cell in source["cells"]})}
+
+
+def _with_outputs(cell: Mapping[str, Any], ran: Mapping[str, Any]) -> dict[str, Any]:
+    if cell.get("cell_type") != "code":
+        return dict(cell)
+    return {**cell, "outputs": ran.get("outputs", []), "execution_count": ran.get("execution_count")}
+
+
+def _failed_cell(source: Mapping[str, Any], result: _Result, stopped: tuple[str, str] | None) -> FailedCell:
+    assert result.failed is not None
+    at, name, value = result.failed
+    name, value = stopped or (name, value)
+    places = [str(place) for place in range(len(source["cells"]))]
+    if result.cells[at]["id"] not in places:
+        # The injected cell itself: what is before it, the parameters cell, is where a reader has to look.
+        return FailedCell(max(0, at - 1), None, result.cells[at]["source"], name, value)
+    place = int(result.cells[at]["id"])
+    cell = source["cells"][place]
+    return FailedCell(place, cell.get("id"), _source(cell), name, value)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,52 @@
+"""The other end of `child`: how a child process of ours hears and speaks, and what it does when left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
+
+from nbpr.engines import strays
+
+
+class Parent:
+    """The process that started this one, at the other end of standard input and output."""
+
+    def __init__(self) -> None:
+        # What libraries print must not end up among our messages.
+        self._out: TextIO = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(2, 1)
+        self._lock = threading.Lock()
+        self._lines = _lines(0)
+
+    def say(self, **message: Any) -> None:
+        """Say one thing to the parent."""
+        with self._lock:
+            self._out.write(json.dumps(message) + "\n")
+            self._out.flush()
+
+    def first(self) -> dict[str, Any]:
+        """The first thing that the parent says: what there is to do."""
+        request: dict[str, Any] = json.loads(next(self._lines))
+        return request
+
+    def listen(self, hear: Callable[[dict[str, Any]], None]) -> None:
+        """Give everything that the parent says from now on to `hear`, in a thread. If it goes away, so do we."""
+
+        def listening() -> None:
+            for line in self._lines:
+                hear(json.loads(line))
+            strays.end_below(os.getpid())
+            os._exit(1)
+
+        threading.Thread(target=listening, daemon=True).start()
+
+
+def _lines(descriptor: int) -> Iterator[bytes]:
+    """Lines of a file descriptor, read without Python's buffered streams: those lock at the interpreter's end."""
+    unread = b""
+    while read := os.read(descriptor, 65536):
+        *lines, unread = (unread + read).split(b"\n")
+        yield from lines
