@@ -15,7 +15,7 @@ from typing import Any
 
 from nbpr.errors import BadInput, Conflict
 from nbpr.findings import Verdict
-from nbpr.forges import PullRequest
+from nbpr.forges.pullrequest import PullRequest
 
 BEGIN, END = "<!-- nbpr:{key} -->", "<!-- /nbpr -->"
 _FACTS = re.compile(r"^<!-- nbpr-proposal (\{.*\}) -->$", re.MULTILINE)

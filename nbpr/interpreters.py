@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import Any
 
 from nbpr import process
@@ -265,7 +266,7 @@ def _described(executable: str) -> Environment:
     try:
         done = process.run([executable, "-c", _DESCRIBE], env=process.kernel_environment(), timeout=30)
         python, packages, purelib, stdlib = json.loads(done.stdout)
-    except (OSError, process.ProcessFailed, ValueError, TimeoutError):
+    except (OSError, process.ProcessFailed, ValueError, TimeoutExpired):
         # The run itself will say what is wrong with an interpreter that does not even start.
         return Environment(None, executable, None)
     digest = hashlib.sha256("\n".join(packages).encode()).hexdigest()

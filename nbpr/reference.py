@@ -224,7 +224,12 @@ def _taken_over(ran: Notebook, of: Notebook) -> Iterator[dict[str, Any]]:
         made = {**cell.data, "metadata": _without_state(cell.metadata)}
         if cell.is_code:
             old = next(done)
-            made |= {"outputs": old.outputs, "execution_count": old.data.get("execution_count")}
+            left_out = {key: value for key, value in old.metadata.items() if key == LEFT_OUT}
+            made |= {
+                "outputs": old.outputs,
+                "execution_count": old.data.get("execution_count"),
+                "metadata": {**made["metadata"], **left_out},
+            }
         yield made
         if cell is after:
             yield from injected

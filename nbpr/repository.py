@@ -94,6 +94,21 @@ class Repository:
         root, git_dir, common = done.text.split("\n")
         return cls(Path(root), Path(git_dir), (start / common).resolve())
 
+    @classmethod
+    def create(cls, root: Path, remote: Path, branch: str = "main") -> Repository:
+        """A new repository in the empty folder `root`, whose remote `origin` is a new bare one at `remote`."""
+        for words in (("--bare", remote), (root,)):
+            process.run(["git", *_QUIET, "init", "--quiet", "-b", branch, *words], env=process.git_environment())
+        made = cls.discover(root)
+        made.git("remote", "add", "origin", remote)
+        return made
+
+    def commit_all(self, message: str) -> str:
+        """Commit everything in the checkout to the branch that is checked out, as a person would; its id."""
+        self.git("add", "--all")
+        self.run("commit", "--quiet", "--message", message, env=self._identity)
+        return self.git("rev-parse", "HEAD")
+
     # -- calling git ---------------------------------------------------------------------------------------
 
     def run(
@@ -201,6 +216,13 @@ class Repository:
         except ValueError:
             return None
         return data if kind in (b"blob", "blob") else None
+
+    def changed_paths(self, old: str, new: str, *, merge_base: bool = False) -> list[str]:
+        """The paths that differ between two commits, or with `merge_base` since `new` left `old`."""
+        words = ("diff-tree", "-r", "-z", "--name-only", "--no-renames")
+        start = (self.merge_base(old, new) or old) if merge_base else old
+        listed = self.run(*words, start, new).stdout
+        return [path for path in listed.decode("utf-8", "surrogateescape").split("\0") if path]
 
     def sha_at(self, commit: str, path: str) -> str | None:
         """The id of what stands at `path` in `commit`, or None."""
@@ -403,7 +425,7 @@ class Repository:
 
     def user_hooks(self, *names: str) -> list[str]:
         """Which of the named hooks the user has, and which our calls therefore leave out."""
-        argv = ["git", "-C", self.root, "rev-parse", "--git-path", "hooks"]  # without our own core.hooksPath
+        argv = ["git", "-C", str(self.root), "rev-parse", "--git-path", "hooks"]  # without our own core.hooksPath
         folder = process.run(argv, env=process.git_environment()).text
         return [name for name in names if os.access(self.root / folder / name, os.X_OK)]
 
@@ -414,8 +436,9 @@ class Repository:
         return [path for path in listed.decode("utf-8", "surrogateescape").split("\0") if path]
 
     def edited(self) -> list[str]:
-        """Tracked files whose content in the checkout or index differs from HEAD."""
-        listed = self.run("diff-index", "--name-only", "-z", "--ignore-submodules", "HEAD", "--").stdout
+        """Tracked files whose content in the checkout or index differs from HEAD, without the user's filters."""
+        words = ("diff-index", "--name-only", "-z", "--ignore-submodules", "HEAD", "--")
+        listed = self.run(*words, settings=self.safe_filters).stdout
         return [path for path in listed.decode("utf-8", "surrogateescape").split("\0") if path]
 
     def added(self, path: str, data: bytes, *, write: bool) -> Entry:
@@ -425,13 +448,22 @@ class Repository:
         mode = "100755" if os.access(self.root / path, os.X_OK) else "100644"
         return Entry(mode, done.text, path)
 
-    @cached_property
+    @property
     def safe_filters(self) -> tuple[str, ...]:
         """Settings that switch off every filter but Git LFS's, since a `.gitattributes` may ask for any."""
         done = self.run("config", "--name-only", "--get-regexp", r"^filter\.", accept=(0, 1))
         names = {line.split(".", 1)[1].rpartition(".")[0] for line in done.text.splitlines()} - {"lfs", ""}
         off = ("clean=", "smudge=", "process=", "required=false")
         return tuple(f"filter.{name}.{setting}" for name in sorted(names) for setting in off)
+
+
+def without_credentials(url: str) -> str:
+    """The URL without the user and password that some people keep in it."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return url
+    host, slash, path = rest.partition("/")
+    return scheme + separator + host.rpartition("@")[2] + slash + path
 
 
 def _is_advance(update: RefUpdate) -> bool:

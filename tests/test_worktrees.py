@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -127,3 +128,17 @@ def test_submodules_come_from_the_checkout_without_the_network(repo: Repository,
     with worktree(repo, str(repo.head), "HEAD^{tree}") as made:
         assert list((made.root / "sub dir").iterdir()) == []
         assert "submodule sub dir" in made.notes[0]
+
+
+@pytest.mark.skipif(shutil.which("git-lfs") is None, reason="Git LFS is not installed: apt-get install git-lfs")
+def test_files_in_lfs_come_whole_and_go_in_as_pointers(repo: Repository) -> None:
+    git(repo.root, "lfs", "install", "--local")
+    git(repo.root, "lfs", "track", "*.bin")
+    (repo.root / "big.bin").write_bytes(b"large" * 1000)
+    git(repo.root, "add", "-A")
+    git(repo.root, "commit", "-qm", "lfs")
+    assert (repo.read("HEAD", "big.bin") or b"").startswith(b"version https://git-lfs")
+    with worktree(repo, str(repo.head), "HEAD^{tree}") as made:
+        assert (made.root / "big.bin").read_bytes() == b"large" * 1000
+    entry = repo.added("other.bin", b"new" * 1000, write=True)
+    assert repo.read_blob(entry.sha).startswith(b"version https://git-lfs")

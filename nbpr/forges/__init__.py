@@ -6,108 +6,14 @@ A forge moves the pull request and its branch together, as far as it can: the lo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, Protocol
 
 from nbpr.config import Config
 from nbpr.errors import BadInput
-from nbpr.repository import Repository
+from nbpr.forges.pullrequest import Comment, Forge, Opening, PullRequest, State
+from nbpr.repository import Repository, without_credentials
 
-State = Literal["open", "closed", "merged"]
-
-
-@dataclass(frozen=True)
-class Comment:
-    """What somebody said on a pull request; `created` is ISO 8601 in UTC."""
-
-    author: str
-    body: str
-    created: str
-
-
-@dataclass(frozen=True)
-class PullRequest:
-    """A pull request as its forge has it. `head` and `base` are branch names, `head_sha` the head's commit."""
-
-    number: int
-    title: str
-    state: State
-    draft: bool
-    head: str
-    base: str
-    head_sha: str
-    url: str
-    author: str
-    body: str = ""
-    labels: tuple[str, ...] = ()
-    reviewers: tuple[str, ...] = ()
-    comments: tuple[Comment, ...] = ()
-    merge_sha: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """The row of `nbpr pulls list`."""
-        names = ("number", "title", "state", "draft", "head", "base", "url")
-        return {name: getattr(self, name) for name in names}
-
-    def as_full_json(self) -> dict[str, Any]:
-        """The object of `nbpr pulls show`: the row, with body and comments and what else is known."""
-        comments = [{"author": c.author, "body": c.body, "created": c.created} for c in self.comments]
-        further = ("head_sha", "author", "body", "labels", "reviewers", "merge_sha")
-        return {**self.as_json(), **{name: getattr(self, name) for name in further}, "comments": comments}
-
-    def with_state(self, state: State, **changes: Any) -> PullRequest:
-        """The same pull request in another state."""
-        return replace(self, state=state, **changes)
-
-
-@dataclass(frozen=True)
-class Opening:
-    """What a new pull request is opened with. The branch is at `head_old` (None: it must not exist yet)."""
-
-    head: str
-    head_sha: str
-    base: str
-    title: str
-    body: str
-    author: str
-    draft: bool = False
-    labels: tuple[str, ...] = ()
-    reviewers: tuple[str, ...] = ()
-    head_old: str | None = None
-
-
-class Forge(Protocol):
-    """What nbpr wants of a forge."""
-
-    name: str
-
-    def refspecs(self) -> list[str]:
-        """What to fetch from the remote besides branches, for `find` and `get` to be up to date."""
-
-    def login(self) -> str:
-        """Who we are on this forge; for the local one git's author."""
-
-    def find(self, *, state: State | None = "open") -> list[PullRequest]:
-        """The pull requests in a state, or all; oldest first, without their comments."""
-
-    def get(self, number: int) -> PullRequest:
-        """One pull request, with its comments. Raises `BadInput` for an unknown number."""
-
-    def open(self, opening: Opening) -> PullRequest:
-        """Create the branch and its pull request. Raises `Stale` if the branch exists meanwhile."""
-
-    def update(self, pull: PullRequest, *, head_sha: str | None = None, **changes: Any) -> PullRequest:
-        """Move the branch forwards to `head_sha` and change title, body, labels, draft or state."""
-
-    def comment(self, pull: PullRequest, body: str) -> PullRequest:
-        """Add a comment."""
-
-    def merge(self, pull: PullRequest, merge_sha: str, base_sha: str) -> PullRequest:
-        """Move base from `base_sha` to `merge_sha`, a commit that has the head as a parent."""
-
-    def close(self, pull: PullRequest, *, delete_branch: bool = False) -> PullRequest:
-        """Close without merging."""
+__all__ = ["FORGES", "Comment", "Forge", "Opening", "PullRequest", "State", "forge_for", "is_path"]
 
 
 def _local(repository: Repository, config: Config, now: Callable[[], datetime] | None) -> Forge:
@@ -145,12 +51,3 @@ def is_path(url: str) -> bool:
         return True
     before_colon, colon, _ = url.partition(":")
     return "://" not in url and (not colon or "/" in before_colon)
-
-
-def without_credentials(url: str) -> str:
-    """The URL without the user and password that some people keep in it."""
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        return url
-    host, slash, path = rest.partition("/")
-    return scheme + separator + host.rpartition("@")[2] + slash + path

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from nbpr.errors import BadInput, Conflict
-from nbpr.forges import Comment, Opening, PullRequest, State, without_credentials
-from nbpr.repository import RefUpdate, Repository, Stale
+from nbpr.forges.pullrequest import Comment, Opening, PullRequest, State
+from nbpr.repository import RefUpdate, Repository, Stale, without_credentials
 
 #: How often a number is tried for again when somebody else took it.
 ATTEMPTS = 50
@@ -85,11 +85,15 @@ class LocalForge:
         return self._with_branch(PullRequest(url=self._url(data["number"]), comments=comments, **facts))
 
     def _with_branch(self, pull: PullRequest) -> PullRequest:
-        """An open pull request follows its branch, to which people push without nbpr."""
+        """An open pull request follows its branch, to which people push without nbpr.
+
+        One whose head is reachable from base is merged, however that was done.
+        """
         if pull.state != "open":
             return pull
-        head = self._branch_sha(pull.head)
-        return replace(pull, head_sha=head) if head else pull
+        head, base = self._branch_sha(pull.head) or pull.head_sha, self._branch_sha(pull.base)
+        merged = base is not None and self._repository.is_ancestor(head, base)
+        return replace(pull, head_sha=head, state="merged" if merged else "open")
 
     def _branch_sha(self, branch: str) -> str | None:
         space = f"refs/nbpr/remotes/{self._remote}/heads" if self._remote else "refs/heads"
@@ -136,9 +140,10 @@ class LocalForge:
         if changed == pull:
             return pull
         updates = []
-        if head_sha and head_sha != pull.head_sha:
+        branch = self._branch_sha(pull.head)
+        if head_sha and head_sha != branch:
             self._refuse_checked_out(pull.head)
-            updates.append(RefUpdate(f"refs/heads/{pull.head}", self._branch_sha(pull.head), head_sha))
+            updates.append(RefUpdate(f"refs/heads/{pull.head}", branch, head_sha))
         return self._write(pull, changed, updates)
 
     def comment(self, pull: PullRequest, body: str) -> PullRequest:

@@ -10,9 +10,9 @@ import pytest
 
 from nbpr.branches import Branches
 from nbpr.errors import BadInput, Conflict
-from nbpr.forges import Opening, PullRequest, is_path, without_credentials
+from nbpr.forges import Opening, PullRequest, is_path
 from nbpr.forges.local import LocalForge
-from nbpr.repository import Repository, Stale
+from nbpr.repository import Repository, Stale, without_credentials
 from tests.conftest import git
 
 

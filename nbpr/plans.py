@@ -1,0 +1,350 @@
+"""The plan of a proposal: what would change where, decided on blobs before anything is checked out or run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nbpr import clean, editlist, edits, identity, merging, notebook, reference, runs, workingcopy
+from nbpr.branches import Branches, new_name
+from nbpr.config import Config
+from nbpr.errors import BadInput, Conflict
+from nbpr.findings import Finding
+from nbpr.forges import Forge, PullRequest
+from nbpr.identity import Identity, Wanted
+from nbpr.notebook import Notebook
+from nbpr.repository import Commit, Repository
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What we want to propose. Paths are POSIX, from the repository's root. `edits` None: the working copy."""
+
+    title: str
+    notebooks: tuple[str, ...]
+    edits: tuple[Mapping[str, Any], ...] | None = None
+    include: tuple[str, ...] = ()
+    delete: tuple[str, ...] = ()
+    base: str | None = None
+    wanted: Wanted = field(default_factory=Wanted)
+    agent: str | None = None
+    body: str = ""
+    message: str | None = None
+    refs: tuple[int, ...] = ()
+    closes: tuple[int, ...] = ()
+    labels: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
+    co_authors: tuple[str, ...] = ()
+    draft: bool = False
+    signoff: bool = False
+    refresh: bool = False
+    on_failure: str = "stop"
+    dry_run: bool = False
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Every notebook that it is about, those taken away too."""
+        return tuple(dict.fromkeys((*self.notebooks, *self.delete)))
+
+    def parsed(self) -> list[editlist.Edit]:
+        """Its edits, checked. Raises `BadInput` that names the edit and what is wrong with it."""
+        return editlist.parse([dict(edit) for edit in self.edits or ()], self.notebooks)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One notebook of a plan: as base and the branch's head have it, and as it shall be (None: not there)."""
+
+    path: str
+    base: Notebook | None
+    head: Notebook | None
+    after: Notebook | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether the branch would get other content."""
+        return _content(self.after) != _content(self.head and clean.clean(self.head))
+
+    @property
+    def committed_dirty(self) -> bool:
+        """Whether the branch's head carries outputs of this notebook that somebody committed by mistake."""
+        return self.head is not None and not clean.is_clean(self.head)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be done: on which branch, from which commit, which content, for which pull request.
+
+    `head_sha` is what the next commit builds on: the branch's head, base for a new branch, or with a refresh the
+    merge of base into the branch. `branch_sha` is where the branch is now, None for a new one.
+    """
+
+    proposal: Proposal
+    identity: Identity
+    base: str
+    base_sha: str
+    branch: str
+    branch_sha: str | None
+    head_sha: str
+    pull: PullRequest | None
+    subjects: tuple[Subject, ...] = ()
+    files: Mapping[str, bytes | None] = field(default_factory=dict)
+    stale_runs: frozenset[str] = frozenset()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is anything to do: content, files, a run out of step, a refresh, a reopening."""
+        reopened = self.pull is not None and self.pull.state == "closed"
+        refreshed = self.branch_sha is not None and self.head_sha != self.branch_sha
+        changed = any(subject.changed for subject in self.subjects)
+        return bool(changed or self.files or self.stale_runs or refreshed or reopened)
+
+    @property
+    def contents(self) -> dict[str, bytes | None]:
+        """The content of every notebook that changes; None takes it away."""
+        return {subject.path: _content(subject.after) for subject in self.subjects if subject.changed}
+
+
+def make(repository: Repository, config: Config, forge: Forge, proposal: Proposal) -> Plan:
+    """Decide what `proposal` would do. Fetches, unless it is a dry run, and writes no object but for a refresh.
+
+    Raises `BadInput` for what cannot be, `Conflict` for what somebody else changed.
+    """
+    _check_names(repository, proposal)
+    mine = _identity(repository, proposal)
+    branches = Branches(repository, repository.remote(config.remote))
+    base = _fetched_base(config, branches, forge, proposal)
+    pulls = forge.find(state=None)
+    pull = identity.find(pulls, mine, proposal.wanted, forge.login())
+    if pull is not None and proposal.base is None:
+        base = pull.base
+    base_sha = _base_sha(branches, base, proposal)
+    branch = pull.head if pull else _new_branch(config, branches, pulls, proposal, mine)
+    if branch == base:
+        raise BadInput(f"the branch {branch} is the base itself", hint="name another branch, or leave out --branch")
+    branch_sha = branches.sha(branch)
+    if pull is not None and pull.state == "open" and branch_sha is None:
+        raise Conflict(
+            f"the branch {pull.head} of pull request #{pull.number} was deleted",
+            hint=f"close it with nbpr pulls close {pull.number}, then propose again",
+        )
+    start = branch_sha or (pull.head_sha if pull else None)
+    head_sha = _refreshed(repository, config, start, base_sha, proposal)
+    plan = Plan(proposal, mine.after(pull), base, base_sha, branch, branch_sha, head_sha, pull)
+    return _with_content(repository, config, plan)
+
+
+def _check_names(repository: Repository, proposal: Proposal) -> None:
+    for name in (proposal.base, proposal.wanted.branch):
+        if name is not None:
+            repository.branch_name(name)
+    if proposal.wanted.key is not None:
+        identity.checked_key(proposal.wanted.key)
+
+
+def _identity(repository: Repository, proposal: Proposal) -> Identity:
+    author = proposal.agent or repository.author
+    canonical = None if proposal.edits is None else editlist.normalise(proposal.parsed())
+    extra = (*proposal.include, *(f"delete {path}" for path in proposal.delete))
+    key = proposal.wanted.key or identity.key_of(proposal.subjects, canonical, extra)
+    return Identity(author, key, proposal.subjects, proposal.title)
+
+
+def _fetched_base(config: Config, branches: Branches, forge: Forge, proposal: Proposal) -> str:
+    """The base's name, after a fetch of everything that the plan looks at."""
+    wanted = proposal.base or config.base
+    if proposal.dry_run:
+        return wanted or branches.known_default()
+    if branches.remote is None and branches.repository.head is None:
+        raise _no_commits()
+    base = wanted or branches.default()
+    own = [f"{proposal.wanted.branch}*"] if proposal.wanted.branch else []
+    branches.fetch([f"{base}*", f"{config.branch_prefix}*", *own], forge.refspecs())
+    elsewhere = {name for pull in forge.find() for name in (pull.head, pull.base)} - branches.names()
+    if elsewhere:
+        branches.fetch(f"{name}*" for name in sorted(elsewhere))
+    return base
+
+
+def _base_sha(branches: Branches, base: str, proposal: Proposal) -> str:
+    sha = branches.remembered_sha(base) if proposal.dry_run else branches.sha(base)
+    if sha is None and branches.repository.head is None:
+        raise _no_commits()
+    if sha is None:
+        place = f"on {branches.remote}" if branches.remote else "here"
+        raise BadInput(f"the base branch {base!r} does not exist {place}", hint="name another one: --base BRANCH")
+    return sha
+
+
+def _no_commits() -> BadInput:
+    return BadInput("this repository has no commits yet", hint="commit the notebooks once, then propose changes")
+
+
+def _new_branch(
+    config: Config, branches: Branches, pulls: list[PullRequest], proposal: Proposal, mine: Identity
+) -> str:
+    wanted = proposal.wanted.branch
+    if wanted is None:
+        taken = branches.names() | {pull.head for pull in pulls}
+        name = new_name(config, proposal.subjects[0], proposal.title, mine.key, taken)
+        return branches.repository.branch_name(name)
+    spent = [pull for pull in pulls if pull.head == wanted and pull.state == "merged"]
+    if spent:
+        raise Conflict(
+            f"the branch {wanted} is spent: pull request #{spent[-1].number} was merged",
+            hint="name another branch, or leave out --branch",
+        )
+    return wanted
+
+
+def _refreshed(
+    repository: Repository, config: Config, branch_sha: str | None, base_sha: str, proposal: Proposal
+) -> str:
+    """What to build on: the branch's head, with base merged in where that is wanted; base for a new branch."""
+    if branch_sha is None:
+        return base_sha
+    if not proposal.refresh or proposal.dry_run or repository.is_ancestor(base_sha, branch_sha):
+        return branch_sha
+    ancestor = repository.merge_base(branch_sha, base_sha)
+    if ancestor is None:
+        raise Conflict("the branch and its base have no common history", hint="propose again without --branch")
+    merged = merging.merge_trees(repository, config, ancestor, branch_sha, base_sha)
+    return repository.commit(merged.tree, [branch_sha, base_sha], "Take in what is new in base\n")
+
+
+# -- content -----------------------------------------------------------------------------------------------
+
+
+def _with_content(repository: Repository, config: Config, plan: Plan) -> Plan:
+    proposal = plan.proposal
+    ancestor = workingcopy.ancestor(repository, plan.branch, plan.base_sha)
+    last = last_own_commit(repository, plan)
+    if proposal.edits is None:
+        changed = [_from_working_copy(repository, plan, path, ancestor) for path in proposal.notebooks]
+    else:
+        changed = _edited(repository, plan, last)
+    planned = replace(
+        plan,
+        subjects=(*changed, *(_deleted(repository, plan, path) for path in proposal.delete)),
+        files=_files(repository, config, plan, ancestor),
+        findings=tuple(_warnings(repository, config, proposal)),
+    )
+    return replace(planned, stale_runs=frozenset(_stale_runs(repository, config, planned, last)))
+
+
+def last_own_commit(repository: Repository, plan: Plan) -> Commit | None:
+    """The newest commit on the branch that nbpr made, or None."""
+    if plan.branch_sha is None:
+        return None
+    own = repository.commits(f"{plan.base_sha}..{plan.branch_sha}")
+    return next((commit for commit in own if commit.trailer("Nbpr-Key")), None)
+
+
+def _load(repository: Repository, commit: str, path: str) -> Notebook | None:
+    data = repository.read(commit, path)
+    return None if data is None else notebook.parse(data, path)
+
+
+def _sides(repository: Repository, plan: Plan, path: str) -> tuple[Notebook | None, Notebook | None]:
+    return _load(repository, plan.base_sha, path), _load(repository, plan.head_sha, path)
+
+
+def _edited(repository: Repository, plan: Plan, last: Commit | None) -> list[Subject]:
+    wanted = plan.proposal.parsed()
+    subjects = []
+    for path in plan.proposal.notebooks:
+        base, head = _sides(repository, plan, path)
+        if head is None:
+            raise BadInput(
+                f"{path}: not on {plan.branch if plan.branch_sha else plan.base}, so there is nothing to edit",
+                hint="propose it from the working copy first: leave out the edits",
+            )
+        mine = [edit for edit in wanted if edit.notebook == path]
+        before = _load(repository, last.sha, path) if last and last.sha != plan.head_sha else None
+        applied = edits.apply(head, mine, base=base, last=before)
+        subjects.append(Subject(path, base, head, clean.clean(applied.notebook)))
+    return subjects
+
+
+def _from_working_copy(repository: Repository, plan: Plan, path: str, ancestor: str | None) -> Subject:
+    ours = workingcopy.read_notebook(repository, path)
+    base, head = _sides(repository, plan, path)
+    if head is None:
+        return Subject(path, base, None, ours.with_ids())
+    before = _load(repository, ancestor, path) if ancestor else None
+    return Subject(path, base, head, workingcopy.merged_notebook(path, before, ours, clean.clean(head)))
+
+
+def _deleted(repository: Repository, plan: Plan, path: str) -> Subject:
+    base, head = _sides(repository, plan, path)
+    if base is None and head is None:
+        raise BadInput(f"--delete {path}: there is no such notebook on {plan.base}")
+    return Subject(path, base, head, None)
+
+
+def _files(repository: Repository, config: Config, plan: Plan, ancestor: str | None) -> dict[str, bytes | None]:
+    """What else changes: included files that differ from the branch's, runs of notebooks taken away."""
+    files: dict[str, bytes | None] = {}
+    for path in plan.proposal.include:
+        ours, theirs = workingcopy.read_file(repository, path), repository.read(plan.head_sha, path)
+        before = repository.read(ancestor, path) if ancestor else None
+        data = workingcopy.merged_file(path, before, ours, theirs)
+        if repository.sha_at(plan.head_sha, path) != repository.added(path, data, write=False).sha:
+            files[path] = data
+    for path in plan.proposal.delete:
+        run = reference.run_path(path, config)
+        if repository.sha_at(plan.head_sha, run) is not None:
+            files[run] = None
+    return files
+
+
+def _stale_runs(repository: Repository, config: Config, plan: Plan, last: Commit | None) -> Iterable[str]:
+    """Notebooks of a branch of ours whose reference run is not of what the branch would hold."""
+    if last is None:
+        return
+    keys = dict(value.rsplit(" ", 1) for name, value in last.trailers if name == "Nbpr-Run" and " " in value)
+    tracked = inputs(repository, plan)
+    for subject in plan.subjects:
+        if subject.after is None:
+            continue
+        run = reference.run_path(subject.path, config)
+        data = repository.read(plan.head_sha, run)
+        key = runs.key_of(subject.after, config.for_notebook(subject.path), tracked)
+        parameters = config.for_notebook(subject.path).parameters
+        ran = None if data is None else reference.load(data, run)
+        if ran is None or keys.get(run, key) != key or not reference.in_step(ran, subject.after, parameters):
+            yield subject.path
+
+
+def inputs(repository: Repository, plan: Plan) -> dict[str, str]:
+    """The files that the branch would have, with their blob ids; what runs depend on is among them."""
+    found = {entry.path: entry.sha for entry in repository.entries(plan.head_sha)}
+    for path, data in plan.files.items():
+        if data is None:
+            found.pop(path, None)
+        else:
+            found[path] = repository.added(path, data, write=False).sha
+    return found
+
+
+def _warnings(repository: Repository, config: Config, proposal: Proposal) -> Iterable[Finding]:
+    """What the runs will not see: files edited in the checkout that are not part of the proposal."""
+    for path in repository.edited() if repository.head else ():
+        if path.endswith(".ipynb") or path in proposal.include or not runs.is_input(path, config):
+            continue
+        message = f"{path} is edited in the checkout but not part of this proposal; the run used the committed one"
+        yield Finding("execute", "warning", path, message, hint=f"--include {path} takes it along")
+
+
+def _content(nb: Notebook | None) -> bytes | None:
+    return None if nb is None else nb.to_bytes()
+
+
+def titled(title: str) -> str:
+    """A title that can stand in a subject line. Raises `BadInput` for an empty or broken one."""
+    plain = title.strip()
+    if not plain or any(ord(char) < 32 or ord(char) == 127 for char in plain):
+        raise BadInput("--title: one line of text is wanted")
+    return plain

@@ -1,0 +1,199 @@
+"""Proposing: from a change to a pull request. The whole path stands in `propose`, top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from nbpr import clean, identity, messages, plans, proofs, workingcopy
+from nbpr.config import Config
+from nbpr.diff import notebooks
+from nbpr.diff.changes import NotebookDiff
+from nbpr.errors import Conflict, NbprError
+from nbpr.findings import Finding, Verdict
+from nbpr.forges import Forge, Opening, PullRequest, forge_for
+from nbpr.plans import Plan, Proposal
+from nbpr.proofs import Proof
+from nbpr.render.report import Report
+from nbpr.repository import Entry, Repository, Stale
+
+Operation = Literal["created", "updated", "unchanged", "blocked", "dry-run"]
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a proposal; `report` is what people read, `page` where it was written."""
+
+    operation: Operation
+    plan: Plan
+    pull: PullRequest | None
+    head_sha: str | None
+    verdict: Verdict | None
+    proof: Proof
+    diffs: tuple[NotebookDiff, ...]
+    page: str | None = None
+
+    @property
+    def report(self) -> Report:
+        """What there is to say of it, for every renderer."""
+        return messages.report(self.plan, self.proof, self.diffs, self.in_words)
+
+    @property
+    def in_words(self) -> str:
+        """How it ended, in a few words."""
+        name = f"pull request #{self.pull.number}" if self.pull else "nothing to propose"
+        words = {"created": f"{name} created", "updated": f"{name} updated", "blocked": "nothing was pushed"}
+        unchanged = f"{name}: unchanged" if self.pull else name
+        return {**words, "unchanged": unchanged, "dry-run": "dry run: nothing was run or written"}[self.operation]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was noticed in planning and in proving."""
+        return (*self.plan.findings, *self.proof.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `nbpr propose --json` prints."""
+        short = ("number", "url", "state", "draft")
+        return {
+            "operation": self.operation,
+            "pull_request": {name: getattr(self.pull, name) for name in short} if self.pull else None,
+            "branch": self.plan.branch if self.pull or self.operation != "unchanged" else None,
+            "base": self.plan.base,
+            "head_sha": self.head_sha,
+            "key": self.plan.identity.key,
+            "verdict": self.verdict,
+            "findings": [finding.as_json() for finding in self.findings],
+            "runs": list(self.proof.runs),
+            "scraps": list(self.proof.scraps),
+            "diff": [diff.summary.as_json() for diff in self.diffs],
+            "review_page": self.page,
+        }
+
+
+def propose(repository: Repository, config: Config, proposal: Proposal, say: Say = lambda _: None) -> Outcome:
+    """Take a change onto a branch of its own, run it, prove it, show it, and open or update its pull request.
+
+    The user's checkout, index, stash and local branches stay as they are. Raises `BadInput`, `Conflict`,
+    `NotAllowed` and `OutOfReach`; a validation that fails is no exception but the operation `blocked`.
+    """
+    proposal = replace(proposal, title=plans.titled(proposal.title))
+    forge = forge_for(repository, config)
+    say("looking at what is there")
+    plan = plans.make(repository, config, forge, proposal)
+    if not plan.has_news:
+        return _as_it_is(repository, config, plan)
+    if proposal.dry_run:
+        return Outcome("dry-run", plan, plan.pull, plan.branch_sha, None, Proof(), _diffs(plan, Proof()))
+    proof = proofs.prove(repository, config, plan, say)
+    proof = replace(proof, findings=(*proof.findings, *_silenced_hooks(repository)))
+    shown = _diffs(plan, proof)
+    if proof.verdict == "failed" and proposal.on_failure != "draft":
+        return Outcome("blocked", plan, plan.pull, plan.branch_sha, "failed", proof, shown)
+    head = _commit(repository, plan, proof)
+    say("opening the pull request" if plan.pull is None else f"updating pull request #{plan.pull.number}")
+    pull = _publish(forge, plan, proof, shown, head)
+    if proposal.edits is None:
+        workingcopy.remember(repository, plan.branch, proposal.notebooks, proposal.include)
+    operation: Operation = "created" if plan.pull is None else "updated"
+    page = _write_page(repository, pull)
+    return Outcome(operation, plan, pull, head, proof.verdict, proof, shown, page)
+
+
+def _as_it_is(repository: Repository, config: Config, plan: Plan) -> Outcome:
+    known = identity.read(plan.pull.body) if plan.pull else None
+    proof = proofs.known(repository, config, plan)
+    page = messages.page_path(repository, plan.pull.number) if plan.pull else None
+    return Outcome(
+        "unchanged",
+        plan,
+        plan.pull,
+        plan.branch_sha,
+        known.verdict if known else None,
+        proof,
+        _diffs(plan, proof) if plan.pull else (),
+        str(page) if page and page.exists() else None,
+    )
+
+
+def _diffs(plan: Plan, proof: Proof) -> tuple[NotebookDiff, ...]:
+    """What the pull request as a whole changes: from base to what the branch holds, results included."""
+    return tuple(
+        notebooks.compare(
+            subject.path,
+            clean.clean(subject.base).as_json() if subject.base else None,
+            subject.after.as_json() if subject.after else None,
+            *proof.outputs.get(subject.path, (None, None)),
+        )
+        for subject in plan.subjects
+    )
+
+
+def _silenced_hooks(repository: Repository) -> list[Finding]:
+    names = repository.user_hooks("pre-commit", "commit-msg", "prepare-commit-msg", "post-commit", "pre-push")
+    if not names:
+        return []
+    message = f"hooks of yours did not run on these commits: {', '.join(names)}"
+    return [Finding("execute", "note", "", message, hint="CI is the place for what they check")]
+
+
+def _commit(repository: Repository, plan: Plan, proof: Proof) -> str:
+    """The proposal's commit, after one that takes away outputs that somebody committed by mistake."""
+    parent = plan.head_sha
+    dirty: dict[str, bytes | Entry | None] = {
+        subject.path: clean.clean(subject.head).to_bytes()
+        for subject in plan.subjects
+        if subject.after is not None and subject.head is not None and subject.committed_dirty
+    }
+    if dirty:
+        tree = repository.edited_tree(parent, dirty)
+        parent = repository.commit(tree, [parent], messages.cleaning(sorted(dirty), plan.identity.key))
+    tree = repository.edited_tree(parent, {**proofs.files(repository, plan), **proof.reference_runs})
+    if tree == repository.git("rev-parse", parent + "^{tree}"):
+        return parent  # reopened, or refreshed without news for these notebooks: there is nothing to commit
+    return repository.commit(tree, [parent], messages.commit(plan, proof, repository.author))
+
+
+def _publish(forge: Forge, plan: Plan, proof: Proof, shown: tuple[NotebookDiff, ...], head: str) -> PullRequest:
+    proposal = plan.proposal
+    mine = replace(plan.identity, verdict=proof.verdict)
+    part = messages.body(plan, proof, shown, mine)
+    draft = proposal.draft or proof.verdict == "failed"
+    try:
+        if plan.pull is not None:
+            return forge.update(
+                plan.pull,
+                head_sha=head,
+                body=identity.body_with(plan.pull.body, part),
+                draft=draft,
+                state="open",
+                labels=tuple(dict.fromkeys((*plan.pull.labels, *proposal.labels))),
+                reviewers=tuple(dict.fromkeys((*plan.pull.reviewers, *proposal.reviewers))),
+            )
+        return forge.open(
+            Opening(
+                head=plan.branch,
+                head_sha=head,
+                base=plan.base,
+                title=proposal.title,
+                body=part,
+                author=forge.login(),
+                draft=draft,
+                labels=proposal.labels,
+                reviewers=proposal.reviewers,
+                head_old=plan.branch_sha,
+            )
+        )
+    except Stale as stale:
+        raise Conflict(stale.message, hint="run the same command again: it takes in what was pushed") from None
+    except NbprError as error:
+        error.context.update(branch=plan.branch, head_sha=head)
+        raise
+
+
+def _write_page(repository: Repository, pull: PullRequest) -> str:
+    page = messages.page_path(repository, pull.number)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(f"# {pull.title}\n\n{pull.body}\n", encoding="utf-8")
+    return str(page)

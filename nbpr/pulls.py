@@ -1,0 +1,196 @@
+"""Pull requests after they were opened: listing, closing, and the merge, by cell, with reference runs made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nbpr import identity, merging, notebook, proofs, reference
+from nbpr.branches import Branches
+from nbpr.config import Config
+from nbpr.errors import BadInput, CheckFailed, Conflict
+from nbpr.findings import Finding
+from nbpr.forges import Forge, PullRequest, forge_for
+from nbpr.identity import Identity
+from nbpr.plans import Plan, Proposal, Subject
+from nbpr.repository import Repository, Stale
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Session:
+    """A repository and its forge, up to date with the remote."""
+
+    repository: Repository
+    config: Config
+    forge: Forge
+    branches: Branches
+
+    def get(self, number: int) -> PullRequest:
+        """One pull request. Raises `BadInput` for an unknown number."""
+        return self.forge.get(number)
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A merge: the pull request afterwards, the findings and the records of the runs made for it."""
+
+    pull: PullRequest
+    findings: tuple[Finding, ...] = ()
+    runs: tuple[Any, ...] = ()
+
+
+def connect(repository: Repository, config: Config) -> Session:
+    """The repository's forge, after a fetch of everything that its pull requests are made of."""
+    forge = forge_for(repository, config)
+    branches = Branches(repository, repository.remote(config.remote))
+    branches.fetch([f"{config.branch_prefix}*"], forge.refspecs())
+    known = {name for pull in forge.find(state=None) if pull.state != "closed" for name in (pull.head, pull.base)}
+    wanted = known - {name for name in known if name.startswith(config.branch_prefix)}
+    if wanted:
+        branches.fetch(f"{name}*" for name in sorted(wanted))
+    return Session(repository, config, forge, branches)
+
+
+def listed(session: Session, state: str) -> list[PullRequest]:
+    """The pull requests in a state, or with `all` every one. Raises `BadInput` for a state that is none."""
+    if state not in ("open", "closed", "merged", "all"):
+        raise BadInput(f"--state {state!r} is none of open, closed, merged, all")
+    return [pull for pull in session.forge.find(state=None) if state in ("all", pull.state)]
+
+
+def text(pull: PullRequest) -> str:
+    """A pull request for a person at the terminal: heading, body without our markers, what was said."""
+    from nbpr.render.escape import visible
+
+    draft = " (draft)" if pull.draft else ""
+    head = (
+        f"#{pull.number} {pull.title}\n{pull.state}{draft}: {pull.head} into {pull.base}, by {pull.author}\n{pull.url}"
+    )
+    body = "\n".join(line for line in pull.body.splitlines() if not line.startswith(("<!-- nbpr", "<!-- /nbpr")))
+    said = [f"{comment.author}, {comment.created}:\n{comment.body}" for comment in pull.comments]
+    parts = [part for part in (head, body.strip(), *said) if part]
+    return "\n\n".join("\n".join(visible(line) for line in part.split("\n")) for part in parts)
+
+
+def close(session: Session, number: int, *, delete_branch: bool = False) -> PullRequest:
+    """Close a pull request without merging it. Raises `Conflict` for one that was merged."""
+    pull = session.get(number)
+    if pull.state == "merged":
+        raise Conflict(f"pull request #{number} was merged already")
+    return pull if pull.state == "closed" else session.forge.close(pull, delete_branch=delete_branch)
+
+
+def merge(session: Session, number: int, *, dry_run: bool = False, say: Say = lambda _: None) -> Merge:
+    """Merge a pull request into its base.
+
+    Notebooks are merged by cell, other files by line. Reference runs that are not of the result are made anew; if
+    that fails, nothing is merged (`CheckFailed`). Raises `Conflict` for what cannot be merged, by cell.
+    """
+    pull = _mergeable(session, number)
+    if pull.state == "merged":
+        return Merge(pull)
+    repository, config = session.repository, session.config
+    base_sha = session.branches.sha(pull.base)
+    if base_sha is None:
+        raise BadInput(f"the base branch {pull.base!r} of pull request #{number} does not exist any more")
+    say(f"merging #{number} into {pull.base}")
+    tree, merged = _tree(repository, config, pull, base_sha)
+    if dry_run:
+        return Merge(pull)
+    proof = _proof(session, pull, base_sha, tree, merged, say)
+    if proof.verdict == "failed":
+        told = next(finding for finding in proof.findings if finding.level == "error")
+        raise CheckFailed(
+            f"merged with {pull.base}, {told.path} fails: {told.message}; nothing was merged",
+            hint=f"mend it on the branch: nbpr propose … --pull {number} --refresh",
+        )
+    message = f"Merge pull request #{number} from {pull.head}\n\n{pull.title}\n"
+    sha = repository.commit(_with(repository, tree, proof.reference_runs), [base_sha, pull.head_sha], message)
+    try:
+        after = session.forge.merge(pull, sha, base_sha)
+    except Stale as stale:
+        raise Conflict(stale.message, hint="run the same command again: it takes in what was pushed") from None
+    return Merge(after, proof.findings, proof.runs)
+
+
+def _mergeable(session: Session, number: int) -> PullRequest:
+    pull = session.get(number)
+    if pull.state == "closed":
+        raise Conflict(f"pull request #{number} is closed", hint="propose it again with --reopen")
+    if pull.draft and pull.state == "open":
+        raise Conflict(f"pull request #{number} is a draft", hint="propose it again without --draft")
+    return pull
+
+
+def _tree(
+    repository: Repository, config: Config, pull: PullRequest, base_sha: str
+) -> tuple[str, merging.MergedTree | None]:
+    """The merged tree; None beside it if base has not moved, so that it is the branch's own."""
+    ancestor = repository.merge_base(base_sha, pull.head_sha)
+    if ancestor is None:
+        raise Conflict(f"{pull.head} and {pull.base} have no common history")
+    if ancestor == base_sha:
+        return repository.git("rev-parse", pull.head_sha + "^{tree}"), None
+    merged = merging.merge_trees(repository, config, ancestor, base_sha, pull.head_sha)
+    return merged.tree, merged
+
+
+def _proof(
+    session: Session,
+    pull: PullRequest,
+    base_sha: str,
+    tree: str,
+    merged: merging.MergedTree | None,
+    say: Say,
+) -> proofs.Proof:
+    """Fresh runs of every notebook that either side changed, where the merged tree is another than the branch's."""
+    if merged is None:
+        return proofs.Proof()
+    repository, config = session.repository, session.config
+    probe = repository.commit(tree, [base_sha, pull.head_sha], "A merge on trial\n", own=True)
+    subjects = tuple(
+        Subject(path, _load(repository, base_sha, path), _load(repository, probe, path), _load(repository, probe, path))
+        for path in _to_run(repository, config, pull, base_sha, merged)
+        if repository.sha_at(probe, path)
+    )
+    who = identity.read(pull.body) or Identity(pull.author, "merge", (), pull.title)
+    plan = Plan(
+        Proposal(pull.title, tuple(subject.path for subject in subjects)),
+        who,
+        pull.base,
+        base_sha,
+        pull.head,
+        probe,
+        probe,
+        pull,
+        subjects,
+        stale_runs=frozenset(subject.path for subject in subjects),
+    )
+    return proofs.prove(repository, replace(config, reproduce=False), plan, say)
+
+
+def _to_run(
+    repository: Repository, config: Config, pull: PullRequest, base_sha: str, merged: merging.MergedTree
+) -> list[str]:
+    """The notebooks of the pull request, and those whose run both sides changed."""
+    changed = set(repository.changed_paths(base_sha, pull.head_sha, merge_base=True))
+    changed |= {*merged.notebooks, *merged.runs}
+    notebooks = {path for path in changed if path.endswith(".ipynb") and not reference.is_run(path, config)}
+    runs = {path for path in changed if reference.is_run(path, config)}
+    every = [entry.path for entry in repository.entries(pull.head_sha) if entry.path.endswith(".ipynb")]
+    of_runs = {
+        path for path in every if not reference.is_run(path, config) and reference.run_path(path, config) in runs
+    }
+    return sorted(notebooks | of_runs)
+
+
+def _load(repository: Repository, commit: str, path: str) -> notebook.Notebook | None:
+    data = repository.read(commit, path)
+    return None if data is None else notebook.parse(data, path)
+
+
+def _with(repository: Repository, tree: str, files: Any) -> str:
+    return repository.edited_tree(tree, files) if files else tree
