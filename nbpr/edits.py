@@ -61,7 +61,7 @@ def apply(
     notebook itself if left out. `last` is the version that was last written by us: a target that differs from it,
     or is gone, was changed by somebody else. Raises BadInput or Conflict, naming the edit.
     """
-    _check_doubled_ids(notebook)
+    check_ids(notebook)
     if base is not None and _is_done(notebook, edits, base):
         return Applied(notebook, changed=False)
     bench = Bench(notebook, base, last)
@@ -91,12 +91,12 @@ def _facts(notebook: Notebook) -> list[tuple[Any, ...]]:
     return [(cell_id, cell.cell_type, cell.source, cell.tags) for cell_id, cell in pairs]
 
 
-def _check_doubled_ids(notebook: Notebook) -> None:
+def check_ids(notebook: Notebook) -> None:
     seen: dict[str | None, int] = {}
     for index, cell_id in enumerate(notebook.ids if notebook.has_ids else ()):
         if cell_id in seen:
             message = f"{notebook.name}: cells {seen[cell_id]} and {index} have the same id {cell_id!r}"
-            raise BadInput(message, hint=f"give one of them another id: nbpr check --fix {notebook.name}")
+            raise BadInput(message, hint="cut and paste one of them in Jupyter, which gives it an id of its own")
         seen[cell_id] = index
 
 

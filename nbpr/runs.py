@@ -92,13 +92,17 @@ def store(run: Run, root: Path) -> Run:
         path = reference.run_path(record.notebook, run.config)
     else:
         path = reference.other_run_path(record.notebook, run.config, record.run_id)
+    _check_place(root, path)
     folder = root / run.config.runs
-    if not (root / path).resolve().is_relative_to(root.resolve()):
-        raise BadInput(f"{path}: a link leads out of the repository", hint=f"see what {folder} is")
     _write(root / path, run.reference_bytes if run.is_reference else run.whole_bytes)
     if not run.is_reference and not (folder / ".gitignore").exists():
         _write(folder / ".gitignore", _IGNORED.encode())
     return replace(run, record=replace(record, output=path))
+
+
+def _check_place(root: Path, path: str) -> None:
+    if not (root / path).resolve().is_relative_to(root.resolve()):
+        raise BadInput(f"{path}: a link leads out of the repository", hint="runs are kept in the repository itself")
 
 
 def store_at(run: Run, output: Path) -> Run:
@@ -152,7 +156,8 @@ def _sources(
     paths: Sequence[str], root: Path, config: Config, output: Path | None, options: Options
 ) -> dict[str, Notebook]:
     if output is None:
-        reference.run_paths(paths, config)
+        for run in reference.run_paths(paths, config).values():
+            _check_place(root, run)
     sources = {path: replace(notebook.read(root / path), name=path) for path in dict.fromkeys(paths)}
     for source in sources.values():
         check_parameters(source, options.parameters or {})

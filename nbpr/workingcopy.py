@@ -7,8 +7,9 @@ on the branch. Its ancestor is what this checkout last proposed there, else wher
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from nbpr import clean, notebook
+from nbpr import clean, edits, notebook
 from nbpr.diff import merge
 from nbpr.errors import BadInput, Conflict
 from nbpr.notebook import Notebook
@@ -19,11 +20,13 @@ PROPOSED = "refs/worktree/nbpr/proposed/"
 
 
 def read_notebook(repository: Repository, path: str) -> Notebook:
-    """The notebook as it stands in the checkout, cleaned."""
+    """The notebook as it stands in the checkout, cleaned. Raises `BadInput` for one that cannot be merged by cell."""
     place = repository.root / path
     if not place.is_file():
         raise BadInput(f"{path}: no such file in the working copy", hint="to take a notebook away: --delete")
-    return clean.clean(notebook.read(place))
+    found = replace(notebook.read(place), name=path)
+    edits.check_ids(found)
+    return clean.clean(found)
 
 
 def read_file(repository: Repository, path: str) -> bytes:

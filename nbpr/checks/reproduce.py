@@ -59,6 +59,10 @@ def summary(message: str) -> str:
     return one_line(f"{what[1]}: {lines[-1]}" if lines else what[1])
 
 
+#: How nbval tells of one kind of output that differs; the line below is pytest's comparison of the two.
+_MISMATCH = re.compile(r"mismatch '([^'\n]*)'\s+assert reference_output == test_output failed:\s+(\S[^\n]*)")
+
+
 def _differing(rest: str) -> str:
-    lines = (line.strip() for line in rest.splitlines())
-    return " ".join(line for line in lines if line and not set(line) <= set("<=>-"))
+    pairs = [f"{kind}: {line.replace(' == ', ' became ')}" for kind, line in _MISMATCH.findall(rest)]
+    return "; ".join(pairs) or rest

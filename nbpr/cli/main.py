@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -48,6 +47,7 @@ class _Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         family = import_module(f"nbpr.cli.{COMMANDS[cmd_name]}").app
+        family.rich_markup_mode = None  # plain help, in which examples keep their lines
         group = typer.main.get_group(family)
         return group if cmd_name == group.name else group.get_command(ctx, cmd_name)
 
@@ -107,11 +107,11 @@ def _end_as_if_interrupted() -> None:
 
 
 def _report(error: NbprError, as_json: bool) -> int:
-    if as_json:
-        sys.stdout.write(json.dumps(error.as_json(), ensure_ascii=False, indent=2) + "\n")
-    else:
-        from nbpr.cli.output import colours
+    from nbpr.cli.output import colours, print_json
 
+    if as_json:
+        print_json(error.as_json())
+    else:
         red, end = ("\033[31m", "\033[0m") if colours(sys.stderr) else ("", "")
         sys.stderr.write(f"{red}nbpr: {error.message}{end}\n")
         if error.hint:

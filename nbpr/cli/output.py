@@ -19,10 +19,17 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done;
 def show(result: dict[str, Any], as_json: bool, text: Callable[[], str] | None = None) -> None:
     """Print a command's result: the object itself under `--json`, else `text()`, made only when wanted."""
     if as_json:
-        sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=2, allow_nan=True) + "\n")
+        print_json(result)
     elif text is not None:
         line = text()
         sys.stdout.write(line if line.endswith("\n") or not line else line + "\n")
+
+
+def print_json(result: dict[str, Any]) -> None:
+    """Print one JSON object; half a surrogate pair, which notebooks can hold, stays the escape that it was."""
+    from nbpr.jsontext import escape_surrogates
+
+    sys.stdout.write(escape_surrogates(json.dumps(result, ensure_ascii=False, indent=2)) + "\n")
 
 
 def note(message: str) -> None:

@@ -50,7 +50,7 @@ def propose(
     python: Annotated[str | None, typer.Option(help="Run with this interpreter.")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds for a whole run.")] = None,
     cell_timeout: Annotated[float | None, typer.Option(help="Seconds for one cell.")] = None,
-    forge: Annotated[str | None, typer.Option(help="auto, local, gitea or github.")] = None,
+    forge: Annotated[str | None, typer.Option(help="auto or local.")] = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:

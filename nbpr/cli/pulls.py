@@ -11,7 +11,7 @@ from nbpr.cli.output import AsJson, DryRun, note, progress_line, show, width
 app = typer.Typer(name="pulls", help="Pull requests on the configured forge.", no_args_is_help=False)
 
 Number = Annotated[int, typer.Argument(help="The pull request's number.", min=1)]
-ForgeName = Annotated[str | None, typer.Option("--forge", help="auto, local, gitea or github.")]
+ForgeName = Annotated[str | None, typer.Option("--forge", help="auto or local.")]
 
 
 @app.command("list")

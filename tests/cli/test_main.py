@@ -207,3 +207,11 @@ def test_completion_is_offered(tmp_path: Path) -> None:
     done = nbpr(tmp_path, "--show-completion", "bash")
     assert done.returncode == 0
     assert "nbpr" in done.stdout
+
+
+def test_half_a_surrogate_pair_is_printed_as_it_was_escaped(tmp_path: Path) -> None:
+    nb = projects.dumped([projects.cell("a", "code", "x = '?'")]).replace(b"?", b"\\ud83d")
+    (tmp_path / "nb.ipynb").write_bytes(nb)
+    done = nbpr(tmp_path, "cells", "nb.ipynb", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["cells"][0]["source"] == "x = '\ud83d'"
