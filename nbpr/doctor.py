@@ -25,7 +25,7 @@ from nbpr.findings import Finding, Level
 from nbpr.process import ProcessFailed
 from nbpr.repository import Repository
 from nbpr.tracked import Tracked, overridden
-from nbpr.worktrees import left_behind
+from nbpr.workspaces import left_behind, sweep
 
 MINIMUM_GIT = (2, 25)
 RUN_PACKAGES = ("papermill", "nbval", "scrapbook", "ipykernel")
@@ -39,12 +39,14 @@ _PROBE = b"""{"cells": [{"cell_type": "code", "execution_count": 1, "id": "probe
 """
 
 
-def doctor(root: Path, config: Config | None = None) -> dict[str, Any]:
-    """Examine the repository around `root`: `{"ok", "findings", "well": [what is as it should be]}`.
+def doctor(root: Path, config: Config | None = None, *, fix: bool = False) -> dict[str, Any]:
+    """Examine the repository around `root`: `{"ok", "findings", "well": [what is as it should be], "mended"}`.
 
-    `ok` is false if something must be mended. Raises BadInput where there is no repository.
+    `ok` is false if something must be mended. With `fix`, what killed commands left is taken away first. Raises
+    BadInput where there is no repository.
     """
     repository = Repository.discover(root)
+    mended = [str(path) for path in sweep(repository)] if fix else []
     tracked = Tracked(repository, config or load(repository.root))
     found: list[Finding] = []
     well: list[str] = []
@@ -54,7 +56,7 @@ def doctor(root: Path, config: Config | None = None) -> dict[str, Any]:
         if not of_part:
             well.append(words)
     ok = not any(finding.level == "error" for finding in found)
-    return {"ok": ok, "findings": [finding.as_json() for finding in found], "well": well}
+    return {"ok": ok, "findings": [finding.as_json() for finding in found], "well": well, "mended": mended}
 
 
 def _say(part: str, level: Level, path: str, message: str, hint: str | None = None) -> Finding:
@@ -196,10 +198,10 @@ def _hook_names(repository: Repository) -> list[str]:
     return sorted(file.name for file in files if file.is_file() and file.suffix != ".sample")
 
 
-def _worktrees(tracked: Tracked) -> Iterator[Finding]:
+def _workspaces(tracked: Tracked) -> Iterator[Finding]:
     for path in left_behind(tracked.repository):
-        hint = f"if nothing of nbpr's is running: git worktree remove --force {shlex.quote(str(path))}"
-        yield _say("worktrees", "note", str(path), "a worktree of nbpr's, of a run under way or killed", hint)
+        message = "left by a command that was killed; nothing in it is yours"
+        yield _say("workspaces", "note", str(path), message, "nbpr doctor --fix, or the next nbpr propose, removes it")
 
 
 def _remote(tracked: Tracked) -> Iterator[Finding]:
@@ -226,6 +228,6 @@ PARTS: tuple[tuple[str, Callable[[Tracked], Iterable[Finding]]], ...] = (
     ("what runs need is installed", _run),
     ("no notebook lacks a kernel", _kernels),
     ("no hook is left out", _hooks),
-    ("no worktree is left behind", _worktrees),
+    ("nothing is left of killed commands", _workspaces),
     ("the remote is known", _remote),
 )

@@ -10,15 +10,16 @@ import os
 import re
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nbpr import process
+from nbpr import locks, process
 from nbpr.errors import BadInput
 from nbpr.process import Completed, ProcessFailed
+from nbpr.steps import step
 
 #: Said on every call: no hook, no file system monitor and no housekeeping of the user's runs inside our calls.
 QUIET = (
@@ -32,6 +33,12 @@ QUIET = (
 )  # fmt: skip
 
 NOTHING = "0" * 40
+
+#: The git commands that write something that outlives them.
+_WRITES = frozenset(
+    """hash-object read-tree update-index write-tree commit-tree update-ref push fetch worktree clone checkout
+    checkout-index merge commit add config""".split()
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,8 @@ class Objects:
         self.root = root
         self.git_dir = git_dir
         self.common_dir = common_dir
+        #: The folder of our own that the command under way works in, if it has one.
+        self.work: Path | None = None
 
     @property
     def own_dir(self) -> Path:
@@ -89,7 +98,9 @@ class Objects:
         extra = [word for setting in settings for word in ("-c", setting)]
         environment = {**process.git_environment(), **(env or {})}
         argv = ["git", *QUIET, *extra, "-C", cwd or self.root, *words]
-        return process.run(argv, env=environment, stdin=stdin, accept=accept)
+        boundary = step(f"git {words[0]}") if words[0] in _WRITES else nullcontext()
+        with boundary:
+            return process.run(argv, env=environment, stdin=stdin, accept=accept, pass_fds=locks.descriptors())
 
     def git(self, *words: str | Path, accept: Collection[int] = (0,)) -> str:
         """What git printed for `words`, as text."""
@@ -229,8 +240,7 @@ class Objects:
     @contextmanager
     def scratch_index(self) -> Iterator[dict[str, str]]:
         """The environment that makes git use an index of our own, which is gone afterwards."""
-        self.own_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="index-", dir=self.own_dir) as folder:
+        with tempfile.TemporaryDirectory(prefix="index-", dir=self.work) as folder:
             yield {"GIT_INDEX_FILE": str(Path(folder) / "index")}
 
     def commit(self, tree: str, parents: Sequence[str], message: str, *, own: bool = False) -> str:

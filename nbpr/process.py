@@ -66,11 +66,12 @@ def run(
     stdin: bytes | None = None,
     timeout: float | None = None,
     accept: Collection[int] = (0,),
+    pass_fds: Collection[int] = (),
 ) -> Completed:
     """Run a process to its end, without a shell and without our standard input.
 
-    Raises `ProcessFailed` when its return code is not in `accept`, `FileNotFoundError` when there is no such
-    program, `subprocess.TimeoutExpired` after `timeout` seconds.
+    It inherits the file descriptors `pass_fds`. Raises `ProcessFailed` when its return code is not in `accept`,
+    `FileNotFoundError` when there is no such program, `subprocess.TimeoutExpired` after `timeout` seconds.
     """
     words = tuple(str(word) for word in argv)
     done = subprocess.run(
@@ -81,6 +82,7 @@ def run(
         input=stdin if stdin is not None else b"",
         capture_output=True,
         check=False,
+        pass_fds=tuple(pass_fds),
     )
     completed = Completed(words, done.returncode, done.stdout, done.stderr)
     if done.returncode not in accept:

@@ -26,6 +26,7 @@ from nbpr.notebook import Notebook
 from nbpr.plans import Plan, Subject, inputs
 from nbpr.record import Run
 from nbpr.repository import Entry, Repository
+from nbpr.steps import step
 from nbpr.worktrees import Worktree, worktree
 
 Say = Callable[[str], None]
@@ -224,7 +225,8 @@ class _Proving:
         with worktree(self.repository, commit, tree, self.config.link) as made:
             notebook.write(made.root / self.path, source)
             options = runs.Options(checkout=self.repository.root, files=self.tracked)
-            run = runs.execute(source, self.path, made.root, self.config, options, progress, stop)
+            with step(f"run {self.path}"):
+                run = runs.execute(source, self.path, made.root, self.config, options, progress, stop)
             return replace(run, notes=(*run.notes, *_of_worktree(made)))
 
     def _told(self, what: str) -> Callable[[Progress], None]:

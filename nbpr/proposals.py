@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from nbpr import clean, identity, messages, plans, proofs, workingcopy
+from nbpr import clean, identity, locks, messages, plans, proofs, workingcopy, workspaces
 from nbpr.config import Config
 from nbpr.diff import notebooks
 from nbpr.diff.changes import NotebookDiff
@@ -17,6 +19,9 @@ from nbpr.plans import Plan, Proposal
 from nbpr.proofs import Proof
 from nbpr.render.report import Report
 from nbpr.repository import Entry, Repository, Stale
+
+#: How often a proposal is planned anew when somebody else moved its branch first.
+ATTEMPTS = 20
 
 Operation = Literal["created", "updated", "unchanged", "blocked", "dry-run"]
 Say = Callable[[str], None]
@@ -81,11 +86,46 @@ def propose(repository: Repository, config: Config, proposal: Proposal, say: Say
     proposal = replace(proposal, title=plans.titled(proposal.title))
     forge = forge_for(repository, config)
     say("looking at what is there")
-    plan = plans.make(repository, config, forge, proposal)
+    if proposal.dry_run:
+        plan = plans.make(repository, config, forge, proposal)
+        return _planned(repository, config, plan)
+    with workspaces.workspace(repository):
+        for attempt in range(ATTEMPTS):
+            plan = plans.make(repository, config, forge, proposal)
+            if not plan.has_news:
+                return _as_it_is(repository, config, plan)
+            with _one_at_a_time(repository, plan, say) as waited:
+                # Whoever went first may have done it all, or have taken the branch's name.
+                now = plans.make(repository, config, forge, proposal) if waited else plan
+                if not now.has_news:
+                    return _as_it_is(repository, config, now)
+                if now.branch != plan.branch:
+                    continue
+                try:
+                    return _carry_out(repository, config, forge, now, say)
+                except Stale:
+                    say(f"somebody else was faster; looking again ({attempt + 1})")
+    raise Conflict(f"others kept pushing to {plan.branch}; nothing was pushed", hint="run the same command again")
+
+
+@contextmanager
+def _one_at_a_time(repository: Repository, plan: Plan, say: Say) -> Iterator[bool]:
+    """Of several proposals on one branch one goes first; the block gets whether it had to wait for another."""
+    digest = hashlib.sha256(plan.branch.encode()).hexdigest()[:16]
+    place = repository.own_dir / "locks" / f"{digest}.lock"
+    with locks.lock(place, lambda: say(f"another nbpr works on {plan.branch}; waiting for it")) as waited:
+        yield waited
+
+
+def _planned(repository: Repository, config: Config, plan: Plan) -> Outcome:
     if not plan.has_news:
         return _as_it_is(repository, config, plan)
-    if proposal.dry_run:
-        return Outcome("dry-run", plan, plan.pull, plan.branch_sha, None, Proof(), _diffs(plan, Proof()))
+    return Outcome("dry-run", plan, plan.pull, plan.branch_sha, None, Proof(), _diffs(plan, Proof()))
+
+
+def _carry_out(repository: Repository, config: Config, forge: Forge, plan: Plan, say: Say) -> Outcome:
+    """Prove, commit, publish. Raises `Stale` if somebody else moved a ref meanwhile."""
+    proposal = plan.proposal
     proof = proofs.prove(repository, config, plan, say)
     proof = replace(proof, findings=(*proof.findings, *_silenced_hooks(repository)))
     shown = _diffs(plan, proof)
@@ -185,8 +225,8 @@ def _publish(forge: Forge, plan: Plan, proof: Proof, shown: tuple[NotebookDiff, 
                 head_old=plan.branch_sha,
             )
         )
-    except Stale as stale:
-        raise Conflict(stale.message, hint="run the same command again: it takes in what was pushed") from None
+    except Stale:
+        raise
     except NbprError as error:
         error.context.update(branch=plan.branch, head_sha=head)
         raise

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from nbpr import workspaces
 from nbpr.errors import BadInput
 from nbpr.repository import Entry, Repository
 
 #: Ignored files up to this size are copied, so that a notebook cannot write through to the user's own.
 COPY_UP_TO = 256 * 1024 * 1024
-PREFIX = "nbpr-"
 
 
 @dataclass(frozen=True)
@@ -51,44 +50,15 @@ class Worktree:
 @contextmanager
 def worktree(repository: Repository, commit: str, tree: str, link: Sequence[str] = ()) -> Iterator[Worktree]:
     """A worktree whose HEAD is `commit` and whose files are those of `tree`; gone when the block ends."""
-    root = repository.own_dir / "worktrees" / f"{PREFIX}{secrets.token_hex(6)}"
-    root.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        words = ("worktree", "add", "--detach", "--no-checkout", "--quiet", root, commit)
-        repository.run(*words)
-        repository.run("read-tree", "--reset", "-u", tree, cwd=root, settings=repository.safe_filters)
-        notes = _submodules(repository, root, tree)
-        yield Worktree(root, _links(repository, root, link), tuple(notes))
-    finally:
-        remove(repository, root)
-
-
-def remove(repository: Repository, root: Path) -> None:
-    """Remove a worktree of ours and what git knows of it, and nothing else."""
-    shutil.rmtree(root, onerror=_make_writable)
-    # `git worktree prune` would also forget worktrees of the user's that are only unmounted now.
-    record = repository.common_dir / "worktrees" / root.name
-    if record.name.startswith(PREFIX):
-        shutil.rmtree(record, ignore_errors=True)
-        with suppress(OSError):
-            record.parent.rmdir()
-
-
-def left_behind(repository: Repository) -> list[Path]:
-    """Worktrees of ours that stand there now: of a run under way, or of one that was killed."""
-    return sorted((repository.own_dir / "worktrees").glob(f"{PREFIX}*"))
-
-
-def _make_writable(function: object, path: str, _: object) -> None:
-    """Notebooks make folders read-only; removing them must not fail on that."""
-    place = Path(path)
-    with suppress(OSError):
-        place.parent.chmod(stat.S_IRWXU)
-        if place.is_dir() and not place.is_symlink():
-            place.chmod(stat.S_IRWXU)
-            shutil.rmtree(place, ignore_errors=True)
-        else:
-            place.unlink(missing_ok=True)
+    with workspaces.workspace(repository) as folder:
+        root = folder / f"{workspaces.PREFIX}{secrets.token_hex(6)}"
+        try:
+            repository.run("worktree", "add", "--detach", "--no-checkout", "--quiet", root, commit)
+            repository.run("read-tree", "--reset", "-u", tree, cwd=root, settings=repository.safe_filters)
+            notes = _submodules(repository, root, tree)
+            yield Worktree(root, _links(repository, root, link), tuple(notes))
+        finally:
+            workspaces.remove_worktree(repository, root)
 
 
 def _submodules(repository: Repository, root: Path, tree: str) -> Iterator[str]:

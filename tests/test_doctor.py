@@ -254,11 +254,14 @@ def test_the_users_hooks(ready: Path) -> None:
     assert notes(ready, "hooks") == [("commit-msg", said)]
 
 
-def test_worktrees_that_were_left_behind(ready: Path) -> None:
-    left = ready / ".git/nbpr/worktrees/nbpr-0123456789ab"
+def test_what_killed_commands_left_behind(ready: Path) -> None:
+    left = ready / ".git/nbpr/work/nbpr-0123456789ab"
     left.mkdir(parents=True)
-    ((path, _),) = notes(ready, "worktrees")
+    ((path, _),) = notes(ready, "workspaces")
     assert path == str(left)
+    assert doctor.doctor(ready, fix=True)["mended"] == [str(left)]
+    assert not left.exists()
+    assert notes(ready, "workspaces") == []
 
 
 def test_the_remote_is_named_without_its_secrets(ready: Path) -> None:

@@ -89,6 +89,29 @@ def test_without_an_environment_the_named_kernelspec_is_taken(tmp_path: Path) ->
     assert choose(tmp_path, kernel="python3").executable == OURS
 
 
+def test_a_broken_kernelspec_is_told(tmp_path: Path) -> None:
+    (kernelspec("mine") / "kernel.json").write_text('{"argv": 1}')
+    with pytest.raises(BadInput, match=r"kernels/mine/kernel\.json: not a kernelspec"):
+        choose(tmp_path, kernel="mine")
+    with pytest.raises(NoKernel):
+        choose(tmp_path, kernel="../mine", language="r")
+
+
+def test_kernelspecs_are_found_as_jupyter_finds_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    kernelspec("mine", argv=("/bin/users", "{connection_file}"))
+    other = tmp_path / "jupyter" / "kernels" / "mine"
+    other.mkdir(parents=True)
+    (other / "kernel.json").write_text(json.dumps({"argv": ["/bin/first"], "display_name": "x", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    for name in ("mine", "MINE", "python3"):
+        theirs = KernelSpecManager().get_kernel_spec(name).argv
+        ours = choose(tmp_path, kernel=name).spec["argv"]
+        assert ours[1:] == theirs[1:]
+    assert choose(tmp_path, kernel="mine").executable == "/bin/first"
+
+
 def test_the_only_one_of_the_language_stands_in_for_one_that_is_not_here(tmp_path: Path) -> None:
     kernelspec("ir", "R")
     chosen = choose(tmp_path, kernel="their-env")

@@ -37,6 +37,7 @@ branches
 tracked
 worktrees
 repository
+workspaces
 objects
 filters attributes
 runs
@@ -59,6 +60,7 @@ config
 places
 findings
 process
+locks steps
 errors
 """
 

@@ -12,7 +12,7 @@ from nbpr import notebook
 from nbpr.engines.papermill import Papermill
 from nbpr.errors import BadInput, Conflict
 from nbpr.repository import Repository
-from nbpr.worktrees import left_behind
+from nbpr.workspaces import folder_of
 from tests import projects
 from tests.conftest import git
 from tests.projects import NOTE, NOTEBOOK, RUN, propose, set_threshold
@@ -83,7 +83,7 @@ class TestTheSeedCase:
         assert [run["role"] for run in made["runs"]] == ["reference", "reproduce"]
         assert len(kernels) == 2
         assert projects.state(project.root) == before
-        assert left_behind(project) == []
+        assert not folder_of(project).exists()
         assert git(project.root, "fsck", "--strict", "--no-dangling") == ""
 
     def test_again_is_unchanged_and_costs_no_kernel_and_no_push(self, project: Repository, kernels: list[str]) -> None:

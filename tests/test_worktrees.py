@@ -10,7 +10,8 @@ import pytest
 
 from nbpr.errors import BadInput
 from nbpr.repository import Repository
-from nbpr.worktrees import left_behind, worktree
+from nbpr.workspaces import folder_of
+from nbpr.worktrees import worktree
 from tests.conftest import git
 
 
@@ -36,8 +37,8 @@ def test_it_holds_the_tree_and_is_gone_afterwards(repo: Repository) -> None:
         assert git(made.root, "rev-parse", "HEAD") == repo.head
         assert git(made.root, "rev-parse", "--abbrev-ref", "HEAD") == "HEAD"
         assert git(made.root, "diff", "--name-only") == ""
-        assert left_behind(repo) == [made.root]
-    assert left_behind(repo) == []
+        assert made.root.is_relative_to(folder_of(repo))
+    assert not folder_of(repo).exists()
     assert (git(repo.root, "worktree", "list", "--porcelain"), (repo.root / ".git" / "index").read_bytes()) == before
     assert (repo.root / "src" / "mod ü.py").read_text() == "x = 3 # being worked on\n"
 
@@ -53,7 +54,7 @@ def test_it_is_gone_after_an_error_and_after_folders_made_read_only(repo: Reposi
 
     with pytest.raises(RuntimeError, match="in the middle"):
         spoil()
-    assert left_behind(repo) == []
+    assert not folder_of(repo).exists()
     assert "nbpr" not in git(repo.root, "worktree", "list")
 
 
@@ -96,7 +97,7 @@ def test_a_link_that_leaves_the_repository_is_refused(repo: Repository, tmp_path
     (repo.root / "data" / "out").symlink_to(tmp_path / "secret")
     with pytest.raises(BadInput, match="leaves the repository"), worktree(repo, "HEAD", "HEAD^{tree}", ["data/**"]):
         pass
-    assert left_behind(repo) == []
+    assert not folder_of(repo).exists()
 
 
 def test_hostile_filters_do_not_run(repo: Repository, tmp_path: Path) -> None:

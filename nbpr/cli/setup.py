@@ -48,17 +48,21 @@ def init(
 
 
 @app.command("doctor")
-def doctor(as_json: AsJson = False) -> None:
+def doctor(
+    fix: Annotated[bool, typer.Option("--fix", help="Take away what killed commands left behind.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Say what is set up here, what is missing and how to mend it; exit 1 if something must be mended.
 
     \b
     Examples:
       nbpr doctor
+      nbpr doctor --fix
       nbpr doctor --json
     """
     from nbpr.doctor import doctor as examine
 
-    result = examine(Path.cwd())
+    result = examine(Path.cwd(), fix=fix)
     show(result, as_json, lambda: _examined(result, colours()))
     if not result["ok"]:
         raise typer.Exit(1)
@@ -77,7 +81,8 @@ def _done(result: Mapping[str, Any], colour: bool) -> str:
 
 
 def _examined(result: Mapping[str, Any], colour: bool) -> str:
-    lines = [_line("ok", words, colour) for words in result["well"]]
+    lines = [_line("mended", f"removed {path}", colour) for path in result["mended"]]
+    lines += [_line("ok", words, colour) for words in result["well"]]
     for finding in sorted(result["findings"], key=lambda found: list(_COLOURS).index(found["level"]), reverse=True):
         lines += _finding(finding, colour)
     count = sum(finding["level"] == "error" for finding in result["findings"])

@@ -154,17 +154,17 @@ class TestExitCodes:
         before = projects.state(repository.root)
         argv = [sys.executable, "-m", "nbpr", "propose", NOTEBOOK, "--edits", "edits.json", "--title", "x", "--json"]
         started = subprocess.Popen(argv, cwd=repository.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        worktrees = repository.common_dir / "nbpr" / "worktrees"
+        worktrees = repository.common_dir / "nbpr" / "work"
         for _ in range(200):
             time.sleep(0.1)
-            if worktrees.exists() and len(list(worktrees.iterdir())) == 2:
+            if len(list(worktrees.glob("nbpr-*/nbpr-*"))) == 2:
                 break
         time.sleep(2)
         started.send_signal(word)
         out, err = started.communicate(timeout=30)
         assert started.returncode == 130, err
         assert json.loads(out)["error"]["exit_code"] == 130
-        assert list(worktrees.iterdir()) == []
+        assert not worktrees.exists()
         assert projects.state(repository.root) == before
         assert projects.pulls(repository) == []
 

@@ -1,0 +1,84 @@
+"""Locks: who may do a thing now. The system frees them when their holder ends, however it ends.
+
+Git's children inherit the locks that are held, so that a push which outlives its parent still holds them. Kernels
+do not: what a notebook leaves behind must not lock a repository.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_held: dict[int, Path] = {}
+
+
+def descriptors() -> tuple[int, ...]:
+    """The locks held by this process, for children that are to hold them too."""
+    return tuple(_held)
+
+
+@contextmanager
+def lock(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[bool]:
+    """Hold the lock at `path`; the block gets whether somebody else held it before. Its file goes with it.
+
+    `waiting` is called once if there is somebody to wait for.
+    """
+    descriptor, waited = _taken(path, waiting)
+    _held[descriptor] = path
+    try:
+        yield waited
+    finally:
+        del _held[descriptor]
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def is_free(path: Path) -> bool:
+    """Whether nobody holds the lock whose file is at `path`."""
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def _taken(path: Path, waiting: Callable[[], None]) -> tuple[int, bool]:
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    waited = False
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not waited:
+                    waiting()
+                waited = True
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_still(path, descriptor):
+                return descriptor, waited
+        except BaseException:
+            os.close(descriptor)
+            raise
+        # Whoever held it before took the file away; a lock on what is gone would lock nobody out.
+        os.close(descriptor)
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
