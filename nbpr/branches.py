@@ -39,6 +39,13 @@ class Branches:
         """The branches known; of a remote those that were fetched."""
         return {ref.removeprefix(self._space) for ref in self.repository.refs(self._space)}
 
+    def keys(self) -> dict[str, str]:
+        """Each branch whose newest commit is one of nbpr's, and the key of the proposal that it was made for."""
+        form = "%(refname)%00%(trailers:key=Nbpr-Key,valueonly)"
+        listed = self.repository.git("for-each-ref", f"--format={form}", self._space)
+        pairs = (line.partition("\0") for line in listed.splitlines() if "\0" in line)
+        return {ref.removeprefix(self._space): key for ref, _, key in pairs if key}
+
     def fetch(self, branches: Iterable[str], refspecs: Iterable[str] = ()) -> None:
         """Bring branches (and what else the refspecs name) from the remote here. Patterns may end in `*`."""
         if self.remote is None:

@@ -18,9 +18,9 @@ from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import Any
 
-from nbpr import process
+from nbpr import kernelspecs, process
 from nbpr.config import Execute
-from nbpr.errors import BadInput, CheckFailed, Missing
+from nbpr.errors import BadInput, CheckFailed
 
 #: The name under which a run's private folder holds the chosen kernel.
 PRIVATE = "nbpr"
@@ -133,7 +133,7 @@ def _wanted(execute: Execute, checkout: Path) -> KernelChoice | None:
             raise BadInput(f"{execute.python}: has no ipykernel", hint=f"{python} -m pip install ipykernel")
         return _python(python, "python3", "--python")
     if execute.kernel is not None:
-        spec = _kernelspecs().get(execute.kernel)
+        spec = kernelspecs.named(execute.kernel)
         if spec is None:
             raise _nothing(f"there is no kernel {execute.kernel!r}")
         return _from_spec(execute.kernel, spec, "--kernel")
@@ -182,9 +182,10 @@ def _python(python: Path, name: str, origin: str) -> KernelChoice:
 
 
 def _of_kernelspec(kernel: str | None, language: str) -> KernelChoice:
-    specs = _kernelspecs()
-    if kernel is not None and kernel in specs:
-        return _from_spec(kernel, specs[kernel], "the kernel that the notebook names")
+    named = kernelspecs.named(kernel) if kernel is not None else None
+    if kernel is not None and named is not None:
+        return _from_spec(kernel, named, "the kernel that the notebook names")
+    specs = kernelspecs.every()
     same = {name: spec for name, spec in specs.items() if language in ("", spec["language"].lower())}
     if len(same) != 1:
         wanted = "the notebook names no kernel" if kernel is None else f"there is no kernel {kernel!r}"
@@ -195,26 +196,12 @@ def _of_kernelspec(kernel: str | None, language: str) -> KernelChoice:
 
 
 def _nothing(wanted: str) -> NoKernel:
-    there = ", ".join(sorted(_kernelspecs())) or "none"
+    there = ", ".join(sorted(kernelspecs.every())) or "none"
     return NoKernel(f"{wanted}; there are: {there}", hint="name one with --kernel, or an interpreter with --python")
 
 
-def _kernelspecs() -> dict[str, dict[str, Any]]:
-    """The kernelspecs that Jupyter knows here, by name; `{resource_dir}` is filled in."""
-    try:
-        from jupyter_client.kernelspec import KernelSpecManager
-    except ImportError:
-        raise Missing("jupyter_client") from None
-    found = KernelSpecManager().get_all_specs()
-    return {name: _filled(entry["spec"], entry["resource_dir"]) for name, entry in found.items()}
-
-
-def _filled(spec: Mapping[str, Any], folder: str) -> dict[str, Any]:
-    return {**spec, "argv": [word.replace("{resource_dir}", folder) for word in spec["argv"]]}
-
-
 def _from_spec(name: str, spec: Mapping[str, Any], origin: str) -> KernelChoice:
-    program = spec["argv"][0]
+    program = (*spec["argv"], "")[0]
     if spec["language"] == "python" and program in ("python", "python3", f"python3.{sys.version_info[1]}"):
         # What Jupyter itself does: such a kernelspec means the environment it is installed in, which is ours.
         return _python(Path(sys.executable), name, origin)

@@ -77,7 +77,8 @@ class Plan:
     """What would be done: on which branch, from which commit, which content, for which pull request.
 
     `head_sha` is what the next commit builds on: the branch's head, base for a new branch, or with a refresh the
-    merge of base into the branch. `branch_sha` is where the branch is now, None for a new one.
+    merge of base into the branch. `branch_sha` is where the branch is now, None for a new one. `unfinished` is a
+    proposal of which a killed command left a part: a branch without its pull request, or ahead of what that says.
     """
 
     proposal: Proposal
@@ -91,6 +92,7 @@ class Plan:
     subjects: tuple[Subject, ...] = ()
     files: Mapping[str, bytes | None] = field(default_factory=dict)
     stale_runs: frozenset[str] = frozenset()
+    unfinished: bool = False
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -99,7 +101,7 @@ class Plan:
         reopened = self.pull is not None and self.pull.state == "closed"
         refreshed = self.branch_sha is not None and self.head_sha != self.branch_sha
         changed = any(subject.changed for subject in self.subjects)
-        return bool(changed or self.files or self.stale_runs or refreshed or reopened)
+        return bool(changed or self.files or self.stale_runs or refreshed or reopened or self.unfinished)
 
     @property
     def contents(self) -> dict[str, bytes | None]:
@@ -187,6 +189,9 @@ def _new_branch(
 ) -> str:
     wanted = proposal.wanted.branch
     if wanted is None:
+        made = _half_made(config, branches, pulls, mine)
+        if made is not None:
+            return made
         taken = branches.names() | {pull.head for pull in pulls}
         name = new_name(config, proposal.subjects[0], proposal.title, mine.key, taken)
         return branches.repository.branch_name(name)
@@ -197,6 +202,13 @@ def _new_branch(
             hint="name another branch, or leave out --branch",
         )
     return wanted
+
+
+def _half_made(config: Config, branches: Branches, pulls: list[PullRequest], mine: Identity) -> str | None:
+    """The branch that a killed command of this very proposal pushed without getting to its pull request."""
+    known = {pull.head for pull in pulls}
+    ours = (name for name, key in branches.keys().items() if key == mine.key and name not in known)
+    return next((name for name in ours if name.startswith(config.branch_prefix)), None)
 
 
 def _refreshed(
@@ -231,7 +243,16 @@ def _with_content(repository: Repository, config: Config, plan: Plan) -> Plan:
         files=_files(repository, config, plan, ancestor),
         findings=tuple(_warnings(repository, config, proposal)),
     )
-    return replace(planned, stale_runs=frozenset(_stale_runs(repository, config, planned, last)))
+    stale = frozenset(_stale_runs(repository, config, planned, last))
+    return replace(planned, stale_runs=stale, unfinished=_is_unfinished(plan, last))
+
+
+def _is_unfinished(plan: Plan, last: Commit | None) -> bool:
+    key = last.trailer("Nbpr-Key") if last else None
+    if key is None or plan.pull is None:
+        return key == plan.identity.key and plan.branch_sha is not None
+    told = identity.read(plan.pull.body)
+    return told is not None and key not in told.all_keys
 
 
 def last_own_commit(repository: Repository, plan: Plan) -> Commit | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nbpr import identity, merging, notebook, proofs, reference
+from nbpr import identity, merging, notebook, proofs, reference, workspaces
 from nbpr.branches import Branches
 from nbpr.config import Config
 from nbpr.errors import BadInput, CheckFailed, Conflict
@@ -17,6 +17,9 @@ from nbpr.plans import Plan, Proposal, Subject
 from nbpr.repository import Repository, Stale
 
 Say = Callable[[str], None]
+
+#: How often a merge is made anew when base moved meanwhile.
+ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,17 @@ def merge(session: Session, number: int, *, dry_run: bool = False, say: Say = la
     Notebooks are merged by cell, other files by line. Reference runs that are not of the result are made anew; if
     that fails, nothing is merged (`CheckFailed`). Raises `Conflict` for what cannot be merged, by cell.
     """
+    with workspaces.workspace(session.repository):
+        for _ in range(ATTEMPTS):
+            try:
+                return _merge(session, number, dry_run, say)
+            except Stale:
+                say("somebody else was faster; looking again")
+                session = connect(session.repository, session.config)
+    raise Conflict(f"others kept pushing to the base of #{number}; nothing was merged", hint="run it again")
+
+
+def _merge(session: Session, number: int, dry_run: bool, say: Say) -> Merge:
     pull = _mergeable(session, number)
     if pull.state == "merged":
         return Merge(pull)
@@ -108,12 +122,10 @@ def merge(session: Session, number: int, *, dry_run: bool = False, say: Say = la
             hint=f"mend it on the branch: nbpr propose … --pull {number} --refresh",
         )
     message = f"Merge pull request #{number} from {pull.head}\n\n{pull.title}\n"
-    sha = repository.commit(_with(repository, tree, proof.reference_runs), [base_sha, pull.head_sha], message)
-    try:
-        after = session.forge.merge(pull, sha, base_sha)
-    except Stale as stale:
-        raise Conflict(stale.message, hint="run the same command again: it takes in what was pushed") from None
-    return Merge(after, proof.findings, proof.runs)
+    files = dict(proof.reference_runs)
+    whole = repository.edited_tree(tree, files) if files else tree
+    sha = repository.commit(whole, [base_sha, pull.head_sha], message)
+    return Merge(session.forge.merge(pull, sha, base_sha), proof.findings, proof.runs)
 
 
 def _mergeable(session: Session, number: int) -> PullRequest:
@@ -190,7 +202,3 @@ def _to_run(
 def _load(repository: Repository, commit: str, path: str) -> notebook.Notebook | None:
     data = repository.read(commit, path)
     return None if data is None else notebook.parse(data, path)
-
-
-def _with(repository: Repository, tree: str, files: Any) -> str:
-    return repository.edited_tree(tree, files) if files else tree

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from nbpr import process
+from nbpr import locks, process
 from nbpr.errors import BadInput, Conflict, NbprError, NotAllowed, OutOfReach
 from nbpr.objects import NOTHING, QUIET, Commit, Entry, Objects
 from nbpr.process import Completed, ProcessFailed
@@ -112,10 +114,32 @@ class Repository(Objects):
         for update in updates:
             if _is_advance(update) and not self.is_ancestor(str(update.old), str(update.new)):
                 raise Stale(f"{update.ref} would not move forwards; nothing was pushed")
-        if remote is None:
-            self._transaction(updates)
-        else:
-            self._push(remote, updates)
+        place = self.common_dir if remote is None else self._folder_of(remote)
+        with self._alone_at(place, updates):
+            if remote is None:
+                self._transaction(updates)
+            else:
+                self._push(remote, updates)
+
+    def _folder_of(self, remote: str) -> Path | None:
+        """The git directory of a remote that is a folder on this machine."""
+        url = self.remote_url(remote).removeprefix("file://")
+        folder = Path(self.root, url)
+        inner = folder / ".git"
+        return inner if inner.is_dir() else folder if (folder / "objects").is_dir() else None
+
+    @contextmanager
+    def _alone_at(self, folder: Path | None, updates: Sequence[RefUpdate]) -> Iterator[None]:
+        """The only nbpr that moves refs in a folder of this machine, without lock files that a killed git left."""
+        if folder is None or not os.access(folder, os.W_OK):
+            yield
+            return
+        with locks.lock(folder / "nbpr-refs.lock"):
+            for update in updates:
+                _clear(folder / f"{update.ref}.lock")
+                if folder != self.common_dir:
+                    _clear(*(self.common_dir / "refs" / "remotes").glob(f"*/{update.ref[11:]}.lock"))
+            yield
 
     def _transaction(self, updates: Sequence[RefUpdate]) -> None:
         lines = ["start"]
@@ -217,6 +241,15 @@ def without_credentials(url: str) -> str:
         return url
     host, slash, path = rest.partition("/")
     return scheme + separator + host.rpartition("@")[2] + slash + path
+
+
+def _clear(*stale: Path) -> None:
+    """Remove lock files of git on refs of ours that stay for a second: no living git holds one that long."""
+    for path in stale:
+        deadline = time.monotonic() + 1
+        while path.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        path.unlink(missing_ok=True)
 
 
 def _is_advance(update: RefUpdate) -> bool:

@@ -45,7 +45,7 @@ attempt
 record runkey
 engines
 reference interpreters
-outputs
+kernelspecs outputs
 checks
 edits
 bench editlist

@@ -19,8 +19,8 @@ app = typer.Typer()
 Notebooks = Annotated[list[Path], typer.Argument(metavar="NB...", help="The notebooks.", show_default=False)]
 Kernel = Annotated[str | None, typer.Option(metavar="NAME", help="Run with this kernelspec.")]
 Python = Annotated[str | None, typer.Option(metavar="PATH", help="Run with this interpreter, or this environment's.")]
-Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="For the whole run.", min=0)]
-CellTimeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="For each cell.", min=0)]
+Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="For the whole run; 0: no limit.", min=0)]
+CellTimeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="For each cell; 0: no limit.", min=0)]
 Jobs = Annotated[int | None, typer.Option(metavar="N", help="How many notebooks to run at a time.", min=1)]
 Engine = Annotated[str, typer.Option(metavar="NAME", help="What carries out the runs.")]
 
@@ -247,7 +247,7 @@ def _listed(rows: list[dict[str, Any]], compared: bool) -> str:
     if not rows:
         return "no scraps"
     if compared:
-        sides = [ScrapRow(row["notebook"], row["name"], row["before"], row["after"]) for row in rows]
+        sides = [ScrapRow("", row["name"], row["before"], row["after"]) for row in rows]
         return terminal.scraps(sides, colours(), width())
     cells = [[row["notebook"], row["name"], value_text(row["data"]), row["encoder"]] for row in rows]
     return terminal.table(["notebook", "scrap", "data", "encoder"], cells, width(), colours())

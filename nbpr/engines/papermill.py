@@ -21,6 +21,7 @@ from nbpr.cell import derived_id
 from nbpr.engines.child import GRACE, Child, child, private_folder
 from nbpr.engines.execution import Executed, FailedCell, Progress, Reason, Request
 from nbpr.errors import Missing
+from nbpr.interpreters import PRIVATE
 from nbpr.notebook import INJECTED
 
 #: How often a stop that somebody asks for is looked for, in seconds.
@@ -72,8 +73,6 @@ def _runnable(source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _asked(request: Request) -> dict[str, Any]:
-    from nbpr.interpreters import PRIVATE
-
     return {
         "kernel": PRIVATE,
         "is_ipykernel": request.kernel.is_ipykernel,

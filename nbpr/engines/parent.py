@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TextIO
 
 from nbpr.engines import strays
@@ -20,6 +22,7 @@ class Parent:
         os.dup2(2, 1)
         self._lock = threading.Lock()
         self._lines = _lines(0)
+        self._folder = Path.cwd()
 
     def say(self, **message: Any) -> None:
         """Say one thing to the parent."""
@@ -33,12 +36,16 @@ class Parent:
         return request
 
     def listen(self, hear: Callable[[dict[str, Any]], None]) -> None:
-        """Give everything that the parent says from now on to `hear`, in a thread. If it goes away, so do we."""
+        """Give everything that the parent says from now on to `hear`, in a thread.
+
+        If it goes away, so do we, with all that we have started and with the private folder that it gave us.
+        """
 
         def listening() -> None:
             for line in self._lines:
                 hear(json.loads(line))
             strays.end_below(os.getpid())
+            shutil.rmtree(self._folder, ignore_errors=True)
             os._exit(1)
 
         threading.Thread(target=listening, daemon=True).start()

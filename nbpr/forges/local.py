@@ -69,6 +69,20 @@ class LocalForge:
             self._repository.fetch(self._remote, *self.refspecs())
 
     def _metas(self) -> dict[int, str]:
+        """The newest state of each pull request.
+
+        Branch, mark and meta are moved together, but a server that is killed in the middle may have moved only
+        some, in this order: then the mark is ahead, and tells as much as the meta would.
+        """
+        found = self._written()
+        for sha in set(self._marks().values()) - set(found.values()):
+            number = int(json.loads(self._repository.read(sha, "pull.json") or b"{}")["number"])
+            known = found.get(number)
+            if known is None or self._repository.is_ancestor(known, sha):
+                found[number] = sha
+        return found
+
+    def _written(self) -> dict[int, str]:
         space = f"refs/nbpr/remotes/{self._remote}/pulls" if self._remote else "refs/nbpr/pulls"
         found: dict[int, str] = {}
         for ref, sha in self._repository.refs(space).items():
@@ -173,8 +187,8 @@ class LocalForge:
         return self._write(pull, pull.with_state("closed"), updates)
 
     def _write(self, before: PullRequest, after: PullRequest, updates: list[RefUpdate]) -> PullRequest:
-        old = self._metas()[before.number]
-        meta = self._meta(after, old)
+        meta = self._meta(after, self._metas()[before.number])
+        old = self._written().get(before.number)
         mark = f"refs/nbpr/open/{after.head}"
         opened = self._marks().get(after.head)
         updates = [*updates, RefUpdate(f"refs/nbpr/pulls/{after.number}/meta", old, meta)]

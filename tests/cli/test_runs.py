@@ -5,9 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from nbpr import notebook, runs
@@ -124,6 +129,24 @@ class TestRun:
         assert as_json(capfd, *words)[1]["runs"][0]["run_key"] == wanted
         (here / "data.csv").write_text("2\n")
         assert as_json(capfd, *words)[1]["runs"][0]["run_key"] != wanted
+
+    @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+    def test_an_interrupt_ends_every_process(self, here: Path, how: signal.Signals) -> None:
+        for name in "bcd":
+            put(here, f"notebooks/{name}.ipynb", f"open('{name}', 'w').close()\nimport time\ntime.sleep(60)")
+        words = [sys.executable, "-m", "nbpr", "run", *(f"notebooks/{name}.ipynb" for name in "bcd"), "--jobs", "2"]
+        ours = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+        for _ in range(400):
+            if (here / "notebooks/b").exists() and (here / "notebooks/c").exists():
+                break
+            time.sleep(0.05)
+        below = psutil.Process(ours.pid).children(recursive=True)
+        assert len(below) == 4
+        ours.send_signal(how)
+        assert ours.communicate(timeout=20)[1] == "nbpr: interrupted\n"
+        assert ours.returncode == 130
+        assert psutil.wait_procs(below, timeout=5)[1] == []
+        assert not (here / "notebooks/d").exists()
 
 
 class TestRunWithoutRunning:

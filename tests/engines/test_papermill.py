@@ -328,12 +328,15 @@ ENGINES["papermill"].run(request)
 def test_nothing_is_left_when_we_are_killed(tmp_path: Path, how: signal.Signals) -> None:
     mark = f"killed-{os.getpid()}-{how}"
     words = [sys.executable, "-c", KILLED, str(tmp_path), mark]
-    ours = subprocess.Popen(words, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL)
+    (tmp_path / "tmp").mkdir()
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+    ours = subprocess.Popen(words, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL, env=environment)
     _until(lambda: (tmp_path / "ready").exists())
     assert len(left_of(mark)) == 3
     ours.send_signal(how)
     ours.wait(10)
     _until(lambda: left_of(mark) == [])
+    _until(lambda: list((tmp_path / "tmp").glob("nbpr-*")) == [])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="strays are found through /proc")
