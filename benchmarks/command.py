@@ -1,0 +1,70 @@
+"""Measure nbpr against the tools that people would use instead.
+
+Fails (1) when a measured program does, never because of a number; 2 for bad use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.measure import MeasuredProgramFailed, compare
+from benchmarks.report import Result, markdown, table
+from benchmarks.rows import ROWS, Row
+from benchmarks.stage import stage
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+#: The load from which on we say that something else is running.
+BUSY = 0.5
+
+
+def main(words: Sequence[str] | None = None, rows: Sequence[Row] = ROWS, results_file: Path = RESULTS) -> int:
+    """Run the rows that were asked for, print the table, write it down if wanted; the exit code."""
+    wanted = _options(words)
+    chosen = [row for row in rows if not wanted.only or any(row.name.startswith(name) for name in wanted.only)]
+    if not chosen:
+        return _misuse(f"no row begins with {' or '.join(wanted.only)}: there are {', '.join(r.name for r in rows)}")
+    if wanted.write and (wanted.only or wanted.quick):
+        return _misuse("--write keeps what all rows gave in full: leave --only and --quick out")
+    load = os.getloadavg()[0]
+    if load > BUSY:
+        print(f"the machine is busy (load {load:.2f}): ratios are worth something, seconds less", file=sys.stderr)
+    results = [_measured(row, wanted.quick) for row in chosen]
+    print(table(results))
+    if wanted.write:
+        results_file.write_text(markdown(results, load), encoding="utf-8")
+    return 1 if any(result.failure for result in results) else 0
+
+
+def _measured(row: Row, quick: bool) -> Result:
+    print(f"{row.name} …", file=sys.stderr, flush=True)
+    with stage() as place:
+        try:
+            pair = row.prepare(place)
+            measurement = compare(pair.ours, pair.theirs, row.quick if quick else row.rounds)
+            return Result(row, measurement, tuple(pair.remarks(measurement)))
+        except MeasuredProgramFailed as failure:
+            return Result(row, None, failure=str(failure))
+
+
+def _options(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks/bench.py", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few rounds: does it work, and roughly how fast")
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", default=[], help="rows whose name begins so; repeatable"
+    )
+    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name} as well")
+    return parser.parse_args(words)
+
+
+def _misuse(message: str) -> int:
+    print(message, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
