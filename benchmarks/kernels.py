@@ -17,13 +17,14 @@ INTERVAL = 0.01
 def count(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> tuple[int, int, str]:
     """Run a program to its end: its return code, how many kernels it started, what it printed.
 
-    A kernel is any descendant with ipykernel on its command line.
+    A kernel is any descendant with ipykernel_launcher on its command line. Each has a connection file of its own
+    there; what has the same one is a copy that the kernel made of itself, on its way to another program.
     """
     with tempfile.TemporaryFile("w+") as printed:
         process = subprocess.Popen(
             argv, cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.DEVNULL
         )
-        seen: set[int] = set()
+        seen: set[tuple[str, ...]] = set()
         ended = threading.Event()
         watcher = threading.Thread(target=_watch, args=(process.pid, seen, ended))
         watcher.start()
@@ -34,17 +35,18 @@ def count(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> tuple[int, 
         return returncode, len(seen), printed.read()
 
 
-def _watch(root: int, seen: set[int], ended: threading.Event) -> None:
+def _watch(root: int, seen: set[tuple[str, ...]], ended: threading.Event) -> None:
     while not ended.wait(INTERVAL):
         try:
             descendants = psutil.Process(root).children(recursive=True)
         except psutil.NoSuchProcess:
             return
-        seen.update(process.pid for process in descendants if process.pid not in seen and _is_kernel(process))
+        commands = (_command(process) for process in descendants)
+        seen.update(command for command in commands if any("ipykernel_launcher" in word for word in command))
 
 
-def _is_kernel(process: psutil.Process) -> bool:
+def _command(process: psutil.Process) -> tuple[str, ...]:
     try:
-        return any("ipykernel" in word for word in process.cmdline())
+        return tuple(process.cmdline())
     except psutil.Error:
-        return False  # it ended, or turned into something else, while we looked
+        return ()  # it ended while we looked

@@ -76,7 +76,8 @@ def _proposed(stage: Stage, checkout: Path, operation: str) -> int:
     """Propose under watch, and hold the answer to what it should be; how many kernels were started."""
     argv = (stage.program("nbpr"), *CHANGE, "--json")
     returncode, started, printed = kernels.count(argv, checkout, stage.env)
-    said = json.loads(printed).get("operation") if returncode == 0 else printed[-500:]
+    answer = json.loads(printed or "{}")
+    said = answer.get("operation") or answer.get("error", {}).get("message")
     if said != operation:
         raise MeasuredProgramFailed(f"propose: exit {returncode}, {said!r} where {operation!r} was due")
     return started

@@ -6,9 +6,10 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +100,10 @@ def between(words: Sequence[str], paths: Sequence[str] | None = None) -> Compari
         if two_files:
             return files(*map(Path, words))
         raise
-    if two_files and not any(_commit_pair(repository, word) for word in words):
+    lookup = cache(partial(_commit_pair, repository))
+    if two_files and not any(map(lookup, words)):
         return files(*map(Path, words))
-    return revisions(repository, parse(repository, words, paths))
+    return revisions(repository, _parsed(repository, lookup, words, paths))
 
 
 def files(before: Path, after: Path) -> Comparison:
@@ -130,14 +132,18 @@ def revisions(repository: Repository, wanted: Range) -> Comparison:
     return Comparison(tuple(diff for diff in diffs if diff.differs), tuple(others), tuple(unreadable))
 
 
-def parse(repository: Repository, words: Sequence[str], paths: Sequence[str] | None) -> Range:
+#: Finds out the two commits of a range, one commit and None, or None for what is no revision.
+Lookup = Callable[[str], tuple[str, str | None] | None]
+
+
+def _parsed(repository: Repository, lookup: Lookup, words: Sequence[str], paths: Sequence[str] | None) -> Range:
     """Which revisions the words name, and which paths they and `paths` (None where there was no `--`) keep to.
 
     As git reads it: revisions first; without `--` every word must be either a revision or a file, not both, and
     after the first file come only files. Raises `BadInput`.
     """
-    split = len(words) if paths is not None else _first_path(repository, words)
-    given = _commits(repository, words[:split])
+    split = len(words) if paths is not None else _first_path(lookup, words)
+    given = _commits(repository, lookup, words[:split])
     below = [*words[split:], *(paths or ())]
     if any(_is_root(repository, path) for path in below):
         return Range(*given)
@@ -145,20 +151,22 @@ def parse(repository: Repository, words: Sequence[str], paths: Sequence[str] | N
 
 
 def _is_file(word: str) -> bool:
+    """Whether it can be read as a file: a plain one, the null device, or the shell's `<(command)`."""
     try:
-        return word == os.devnull or stat.S_ISREG(Path(word).stat().st_mode)
+        mode = Path(word).stat().st_mode
     except (OSError, ValueError):
         return False
+    return word == os.devnull or stat.S_ISREG(mode) or stat.S_ISFIFO(mode)
 
 
 def _is_root(repository: Repository, path: str) -> bool:
     return Path(path).resolve() == repository.root.resolve()
 
 
-def _first_path(repository: Repository, words: Sequence[str]) -> int:
+def _first_path(lookup: Lookup, words: Sequence[str]) -> int:
     """Where the files begin among words that may be either."""
     for place, word in enumerate(words):
-        there, known = os.path.lexists(word), _commit_pair(repository, word) is not None
+        there, known = os.path.lexists(word), lookup(word) is not None
         if there and known:
             raise BadInput(f"{word!r} is a revision and a file", hint="put -- before the files, or after the revisions")
         if not there and not known:
@@ -173,8 +181,8 @@ def _first_path(repository: Repository, words: Sequence[str]) -> int:
     return len(words)
 
 
-def _commits(repository: Repository, words: Sequence[str]) -> tuple[str, str | None]:
-    pairs = [_commit_pair(repository, word) for word in words]
+def _commits(repository: Repository, lookup: Lookup, words: Sequence[str]) -> tuple[str, str | None]:
+    pairs = [lookup(word) for word in words]
     unknown = next((word for word, pair in zip(words, pairs, strict=True) if pair is None), None)
     if unknown is not None:
         raise BadInput(f"there is no revision {unknown!r}")
@@ -191,7 +199,7 @@ def _commits(repository: Repository, words: Sequence[str]) -> tuple[str, str | N
 
 
 def _commit_pair(repository: Repository, word: str) -> tuple[str, str | None] | None:
-    """The two commits of a range, one commit and None, or None for what is no revision."""
+    """What `Lookup` says."""
     dots = next((dots for dots in ("...", "..") if dots in word), None)
     if dots is None:
         sha = repository.resolve(word)

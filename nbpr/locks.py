@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+#: The lock under which refs are moved, in a git directory, one's own or a remote's on the same machine.
+REFS = "nbpr-refs.lock"
+
 _held: dict[int, Path] = {}
 
 
@@ -33,6 +36,25 @@ def lock(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[boo
         del _held[descriptor]
         path.unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def discard(*paths: Path) -> None:
+    """Take away the lock files that nobody holds: those of killed commands."""
+    import fcntl
+
+    for path in paths:
+        try:
+            descriptor = os.open(path, os.O_RDWR)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_still(path, descriptor):
+                path.unlink()
+        except BlockingIOError:
+            pass  # somebody works under it
+        finally:
+            os.close(descriptor)
 
 
 def is_free(path: Path) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 from nbpr import clean, identity, locks, messages, plans, proofs, workingcopy, workspaces
@@ -110,10 +111,15 @@ def propose(repository: Repository, config: Config, proposal: Proposal, say: Say
 
 @contextmanager
 def _one_at_a_time(repository: Repository, plan: Plan, say: Say) -> Iterator[bool]:
-    """Of several proposals on one branch one goes first; the block gets whether it had to wait for another."""
-    digest = hashlib.sha256(plan.branch.encode()).hexdigest()[:16]
-    place = repository.own_dir / "locks" / f"{digest}.lock"
-    with locks.lock(place, lambda: say(f"another nbpr works on {plan.branch}; waiting for it")) as waited:
+    """Of several proposals with one key, or on one branch, one goes first; the block gets whether it had to wait."""
+    names = (f"{plan.identity.author} {plan.identity.key}", plan.branch)
+    with ExitStack() as stack:
+        waited = False
+        for name in names:
+            digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+            place = repository.own_dir / "locks" / f"{digest}.lock"
+            waiting = partial(say, f"another nbpr works on {plan.branch}; waiting for it")
+            waited |= stack.enter_context(locks.lock(place, waiting))
         yield waited
 
 

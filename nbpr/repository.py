@@ -103,6 +103,9 @@ class Repository(Objects):
             "--no-recurse-submodules",
         )
         self._reach("fetch", *words, "--", remote, *refspecs)
+        folder = self._folder_of(remote)
+        if folder is not None:
+            locks.discard(folder / locks.REFS)
 
     def publish(self, remote: str | None, updates: Iterable[RefUpdate]) -> None:
         """Move several refs together or not at all: on the remote, or here where there is none.
@@ -134,7 +137,7 @@ class Repository(Objects):
         if folder is None or not os.access(folder, os.W_OK):
             yield
             return
-        with locks.lock(folder / "nbpr-refs.lock"):
+        with locks.lock(folder / locks.REFS):
             for update in updates:
                 _clear(folder / f"{update.ref}.lock")
                 if folder != self.common_dir:

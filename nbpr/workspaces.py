@@ -59,7 +59,10 @@ def sweep(repository: Objects) -> list[Path]:
         found = left_behind(repository)
         for root in found:
             remove(repository, root)
-            _lock_of(root).unlink(missing_ok=True)
+            locks.discard(_lock_of(root))
+        locks.discard(repository.common_dir / locks.REFS, *(repository.own_dir / "locks").glob("*.lock"))
+        with suppress(OSError):
+            (repository.own_dir / "locks").rmdir()
         return found + _stale_ref_locks(repository)
 
 

@@ -100,7 +100,7 @@ def state(root: Path) -> dict[str, str]:
         found[f".git/{name}"] = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "none"
     for ref in git(root, "for-each-ref", "--format=%(refname) %(objectname)").splitlines():
         # The proposal's own branch: without a remote a local one; with one, git notes what it pushed, as always.
-        if not ref.startswith(("refs/nbpr/", "refs/worktree/", "refs/remotes/origin/agent/", "refs/heads/agent/")):
+        if not ref.startswith(("refs/nbpr/", "refs/worktree/", "refs/remotes/", "refs/heads/agent/")):
             found[ref.split()[0]] = ref.split()[1]
     found["worktrees"] = git(root, "worktree", "list", "--porcelain")
     return found

@@ -76,9 +76,14 @@ def test_a_program_that_fails_is_said_with_what_it_said(tmp_path: Path) -> None:
 
 def test_kernels_are_counted_among_all_descendants(tmp_path: Path) -> None:
     nap = "import time; time.sleep(0.5)"
-    start = f"subprocess.Popen([sys.executable, '-c', {nap!r}, 'ipykernel_launcher'])"
-    other = f"subprocess.Popen([sys.executable, '-c', {nap!r}])"
-    program = f"import subprocess, sys; [p.wait() for p in ({start}, {start}, {other})]; print('done')"
+    words = (
+        ["ipykernel_launcher", "a.json"],
+        ["ipykernel_launcher", "b.json"],
+        ["ipykernel_launcher", "b.json"],
+        ["x"],
+    )
+    start = "; ".join(f"p = subprocess.Popen([sys.executable, '-c', {nap!r}, *{w}])" for w in words)
+    program = f"import subprocess, sys; {start}; p.wait(); print('done')"
     # From a file, so that its own command line does not hold the word.
     script = tmp_path / "program.py"
     script.write_text(program)

@@ -161,8 +161,11 @@ def _picture(mime: str, value: Any) -> Piece:
 
 def _scrap(value: Any) -> Piece:
     named = value if isinstance(value, Mapping) else {}
-    data = as_json(Scrap(str(named.get("name")), named.get("data"), str(named.get("encoder"))))
-    return Piece(f"scrap {named.get('name')} = {' '.join(_joined(data).split())}")
+    name, encoder = str(named.get("name")), str(named.get("encoder"))
+    data = as_json(Scrap(name, named.get("data"), encoder))
+    if encoder not in ("json", "text"):
+        return Piece(f"scrap {name} = {encoder}, {data['size']:,} bytes ({data['sha256'][:8]})")
+    return Piece(f"scrap {name} = {' '.join(_joined(data).split())}")
 
 
 def _opaque(mime: str, value: Any) -> Piece:

@@ -192,7 +192,7 @@ def _engine(session: Session) -> Any:
             try:
                 return super().execute_cell(cell, cell_index, **options)
             except CellExecutionError as error:
-                session.failed = (cell_index, error.ename, error.evalue)
+                session.failed = (cell_index, *_raised(cell, error))
                 raise
             except CellTimeoutError:
                 session.failed = (cell_index, "CellTimeoutError", _too_long(session.request["cell_timeout"]))
@@ -218,6 +218,15 @@ def _engine(session: Session) -> Any:
             ).execute()
 
     return Engine
+
+
+def _raised(cell: Mapping[str, Any], error: Any) -> tuple[str, str]:
+    """What a cell raised, as its output tells it; the kernel's reply knows where there is none, as for magics.
+
+    An exception in `__repr__` is in the output alone: the reply says `NoneType`.
+    """
+    told = [output for output in cell["outputs"] if output["output_type"] == "error"]
+    return (told[-1]["ename"], told[-1]["evalue"]) if told else (error.ename, error.evalue)
 
 
 def _too_long(seconds: float | None) -> str:

@@ -122,6 +122,13 @@ def test_a_reader_that_goes_away_is_no_error(pair: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_what_a_command_prints_is_a_file_too(pair: Path) -> None:
+    argv = ["bash", "-c", f"{sys.executable} -m nbpr diff <(cat before.ipynb) after.ipynb"]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(argv, cwd=pair, env=env, capture_output=True, text=True, check=False)
+    assert "  threshold: 0.95 → 0.90\n" in done.stdout
+
+
 def on_a_terminal(cwd: Path, *words: str, **environ: str) -> str:
     """What `nbpr diff` shows on a terminal."""
     mine, theirs = pty.openpty()

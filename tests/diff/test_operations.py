@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import math
 import random
 import subprocess
@@ -20,6 +21,7 @@ from nbpr.notebook import quick_imports
 from tests.diff.scripts import book, code, display, edited, markdown, notebooks, stream
 
 quick_imports()
+from nbdime.diffing import generic, seq_difflib  # noqa: E402
 from nbdime.diffing import notebooks as nbdime  # noqa: E402
 from nbdime.patching import patch  # noqa: E402
 
@@ -132,6 +134,8 @@ def test_the_settings_come_back_when_nbdime_fails() -> None:
     before = dict(nbdime.notebook_predicates)
     assert holds(*ODD["code without outputs"])
     assert dict(nbdime.notebook_predicates) == before
+    assert generic.difflib is difflib
+    assert seq_difflib.SequenceMatcher is difflib.SequenceMatcher
 
 
 def test_an_edited_line_is_nbdimes_own_diff() -> None:
@@ -140,6 +144,17 @@ def test_an_edited_line_is_nbdimes_own_diff() -> None:
     from nbformat import from_dict
 
     assert diff(before, after) == nbdime.diff_notebooks(from_dict(before), from_dict(after))
+
+
+def test_one_source_that_is_too_long_to_be_likened_is_diffed_by_lines() -> None:
+    sources = ["\n".join(f"x_{i} = {f'{i * step} + ' * 60}0" for i in range(20)) for step in (3, 7)]
+    before, after = (book(code(source, "a"), code(f"y = {source[6]}", "b")) for source in sources)
+    assert holds(before, after)
+    (cells,) = diff(before, after)
+    assert [entry["op"] for cell in cells["diff"] for entry in cell["diff"][0]["diff"]][:2] == [
+        "addrange",
+        "removerange",
+    ]
 
 
 def test_what_nbdime_would_take_minutes_for_is_done_in_seconds() -> None:

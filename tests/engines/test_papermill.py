@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
-import os
-import signal
-import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,7 +16,7 @@ from nbpr.config import Execute
 from nbpr.engines import FailedCell, Progress
 from nbpr.errors import BadInput, Missing
 from nbpr.interpreters import KernelChoice
-from tests.kernels import code, left_of, markdown, notebook, own_kernel, run, texts
+from tests.kernels import code, markdown, notebook, own_kernel, run, texts
 
 pytestmark = pytest.mark.kernel
 
@@ -180,6 +176,11 @@ def test_asking_for_input_and_unknown_magics_fail(tmp_path: Path) -> None:
     assert (magic.reason, magic.failed_cell.ename) == ("error", "UsageError")
 
 
+def test_what_a_repr_raises_is_what_is_told(tmp_path: Path) -> None:
+    executed = run(notebook("class Odd:\n    def __repr__(self):\n        raise KeyError('odd')\nOdd()"), tmp_path)
+    assert executed.message == "KeyError: 'odd'"
+
+
 @pytest.mark.parametrize("leave_out", [False, True])
 def test_markers_decide_what_may_raise_and_what_is_left_out(tmp_path: Path, leave_out: bool) -> None:
     nb = notebook(
@@ -280,79 +281,6 @@ def test_no_output_is_lost(tmp_path: Path) -> None:
     executed = run(notebook("for k in range(5_000):\n    print(k, flush=True)", "_"), tmp_path)
     assert texts(executed.notebook)[0].split() == [str(k) for k in range(5_000)]
     assert executed.notebook["cells"][1]["outputs"][0]["data"] == {"text/plain": "''"}
-
-
-STRAYS = """
-import subprocess, sys
-sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
-subprocess.Popen(sleep)
-subprocess.Popen(sleep, start_new_session=True)
-twice = f"import subprocess; subprocess.Popen({sleep!r}, start_new_session=True)"
-subprocess.Popen([sys.executable, "-c", twice]).wait()
-print('started')
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="strays are found through /proc")
-@pytest.mark.parametrize("end", ["", "1 / 0", "import os; os._exit(1)", "import time; time.sleep(60)"])
-def test_what_a_notebook_starts_ends_with_it(tmp_path: Path, end: str) -> None:
-    before = {child.pid for child in _children()}
-    executed = run(notebook(STRAYS, end or "pass"), tmp_path, timeout=4 if "sleep" in end else 60)
-    assert texts(executed.notebook)[0] == "started\n"
-    assert {child.pid for child in _children()} <= before
-
-
-def _children() -> list[Any]:
-    import psutil
-
-    return list(psutil.Process().children(recursive=True))
-
-
-KILLED = """
-import sys
-from pathlib import Path
-from nbpr import interpreters, process
-from nbpr.config import Execute
-from nbpr.engines import ENGINES, Request
-from tests.kernels import notebook, own_kernel
-folder = Path(sys.argv[1])
-nb = notebook("import subprocess, sys\\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], "
-              "start_new_session=True)\\nopen('ready', 'w').close()\\nimport time\\ntime.sleep(60)")
-request = Request(nb, folder, own_kernel(folder), environment=process.kernel_environment(), run_id=sys.argv[2])
-ENGINES["papermill"].run(request)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="strays are found through /proc")
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_nothing_is_left_when_we_are_killed(tmp_path: Path, how: signal.Signals) -> None:
-    mark = f"killed-{os.getpid()}-{how}"
-    words = [sys.executable, "-c", KILLED, str(tmp_path), mark]
-    (tmp_path / "tmp").mkdir()
-    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
-    ours = subprocess.Popen(words, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL, env=environment)
-    _until(lambda: (tmp_path / "ready").exists())
-    assert len(left_of(mark)) == 3
-    ours.send_signal(how)
-    ours.wait(10)
-    _until(lambda: left_of(mark) == [])
-    _until(lambda: list((tmp_path / "tmp").glob("nbpr-*")) == [])
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="strays are found through /proc")
-def test_an_engine_that_is_killed_is_told_of(tmp_path: Path) -> None:
-    nb = notebook("import os\nos.kill(os.getppid(), 9)\nimport time\ntime.sleep(60)")
-    executed = run(nb, tmp_path)
-    assert executed.reason == "error"
-    assert "ended without an answer" in (executed.message or "")
-
-
-def _until(holds: Any) -> None:
-    for _ in range(200):
-        if holds():
-            return
-        time.sleep(0.05)
-    raise AssertionError("still not so after 10 s")
 
 
 def test_what_no_schema_allows_runs_all_the_same(tmp_path: Path) -> None:

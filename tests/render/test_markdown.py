@@ -303,11 +303,11 @@ def test_keys_have_markers_of_their_own() -> None:
 # -- the budget --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("budget", [1_000, 1_500, 4_000, 20_000, 60_000])
-@pytest.mark.parametrize("size", [1, 40, 100])
+@pytest.mark.parametrize("budget", [1_000, 4_000, 60_000])
+@pytest.mark.parametrize("size", [1, 40])
 def test_the_budget_is_kept_and_what_is_left_out_is_counted(budget: int, size: int) -> None:
     text = (CANARY + "`|é🦆\u202e@x ") * size
-    cells = [(code(f"{text}{i}\n" * 9, f"c{i}"), code(f"{text}{i}!\n" * 9, f"c{i}")) for i in range(60)]
+    cells = [(code(f"{text}{i}\n" * 4, f"c{i}"), code(f"{text}{i}!\n" * 4, f"c{i}")) for i in range(40)]
     report = without_prose(everything(text, text + "!"))
     many = {"scraps": report.scraps * 400, "findings": report.findings * 400}
     report = Report(**{**vars(report), "key": "k", "diffs": (changed(*cells),), **many})
@@ -315,7 +315,7 @@ def test_the_budget_is_kept_and_what_is_left_out_is_counted(budget: int, size: i
     assert len(rendered.encode()) <= budget
     check(rendered)
     shown = rendered.count("<summary>Cell")
-    assert f"*{60 - shown} more changed cells are not shown here.*" in rendered
+    assert f"*{40 - shown} more changed cells are not shown here.*" in rendered
     assert shown <= 30
     assert "more rows are not shown" in rendered
 

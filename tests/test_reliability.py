@@ -1,0 +1,273 @@
+"""Killed at any boundary or moment, and started again: one pull request, nothing lost, nothing left."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from nbpr import config, pulls
+from nbpr.repository import Repository
+from tests import projects
+from tests.conftest import git
+from tests.projects import NOTE, NOTEBOOK, RUN
+
+ROOT = Path(__file__).parent.parent
+PROPOSE = ("propose", NOTEBOOK, "--edits", "edits.json", "--title", "A note", "--json")
+MERGE = ("pulls", "merge", "1", "--json")
+REFRESH = (*PROPOSE, "--refresh")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command to be killed: what is there before, and what must hold after it was run again."""
+
+    words: tuple[str, ...]
+    prepare: Callable[[Repository], object]
+    holds: Callable[[Repository], None]
+
+
+def start(root: Path, at: int, whom: str, words: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    argv = [sys.executable, "-m", "tests.killed", str(at), whom, *words]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(argv, cwd=root, env=env, start_new_session=True, **pipes)  # type: ignore[call-overload,no-any-return]
+
+
+def finish(root: Path, words: tuple[str, ...]) -> dict[str, object]:
+    done = start(root, 0, "self", words)
+    out, err = done.communicate(timeout=120)
+    assert done.returncode == 0, out.decode() + err.decode()
+    found: dict[str, object] = json.loads(out)
+    return found
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose reference run is in step, so that a note needs no kernel."""
+    from nbpr import runs
+
+    folder = tmp_path_factory.mktemp("template")
+    made = projects.make(folder / "first")
+    runs.run_notebooks([NOTEBOOK], made.root, config.load(made.root, environ={}))
+    run = (made.root / RUN).read_bytes()
+    return projects.make(folder / "second", {RUN: run, "edits.json": json.dumps([NOTE])}).root.parent
+
+
+@pytest.fixture
+def project(template: Path, tmp_path: Path) -> Repository:
+    return copied(template, tmp_path / "project")
+
+
+def copied(template: Path, folder: Path) -> Repository:
+    shutil.copytree(template, folder, symlinks=True)
+    root = folder / "check out"
+    git(root, "remote", "set-url", "origin", str(folder / "remote.git"))
+    return Repository.discover(root)
+
+
+def remote(project: Repository) -> Path:
+    return project.root.parent / "remote.git"
+
+
+def nothing(project: Repository) -> None:
+    """Nothing needs to be there before."""
+
+
+def proposed(project: Repository) -> None:
+    finish(project.root, PROPOSE)
+
+
+def base_moved(project: Repository) -> None:
+    proposed(project)
+    theirs = projects.clone(project, project.root.parent)
+    place = theirs / NOTEBOOK
+    place.write_text(place.read_text().replace("How many", "Say how many"))
+    git(theirs, "commit", "-qam", "meanwhile")
+    git(theirs, "push", "-q")
+    shutil.rmtree(theirs)
+
+
+def one_open(project: Repository) -> None:
+    assert projects.pulls(project) == ["refs/nbpr/pulls/1/meta"]
+    branches = git(remote(project), "for-each-ref", "--format=%(refname:short)", "refs/heads")
+    assert branches.splitlines() == ["agent/health-a-note", "main"]
+    session = pulls.connect(Repository.discover(project.root), config.load(project.root, environ={}))
+    pull = session.get(1)
+    assert pull.state == "open"
+    assert pull.head_sha == git(remote(project), "rev-parse", pull.head)
+    nb = projects.on_branch(project, pull.head)
+    assert [cell.source for cell in nb.cells].count(str(NOTE["source"])) == 1
+
+
+def refreshed(project: Repository) -> None:
+    one_open(project)
+    text = projects.blob(project, "agent/health-a-note", NOTEBOOK).decode()
+    assert "Say how many" in text
+
+
+def merged(project: Repository) -> None:
+    session = pulls.connect(Repository.discover(project.root), config.load(project.root, environ={}))
+    assert session.get(1).state == "merged"
+    assert projects.blob(project, "main", NOTEBOOK).decode().count("Lower since November.") == 1
+    assert git(remote(project), "log", "--merges", "--format=%s", "main").splitlines() == [
+        "Merge pull request #1 from agent/health-a-note"
+    ]
+
+
+CASES = {
+    "propose": Case(PROPOSE, nothing, one_open),
+    "merge": Case(MERGE, proposed, merged),
+    "refresh": Case(REFRESH, base_moved, refreshed),
+}
+
+
+def check(case: Case, project: Repository, before: dict[str, str]) -> None:
+    """What must hold after the command was killed and run again."""
+    again = finish(project.root, case.words)
+    assert "error" not in again
+    case.holds(project)
+    assert projects.state(project.root) == before
+    for place in (project.root / ".git", remote(project)):
+        assert [path for path in place.rglob("*.lock") if "/refs/remotes/" not in str(path)] == []
+        done = subprocess.run(["git", "fsck", "--strict", "--no-dangling"], cwd=place, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert not (project.root / ".git" / "nbpr" / "work").exists()
+    assert not (project.root / ".git" / "worktrees").exists()
+
+
+def boundaries(case: Case, template: Path, folder: Path) -> list[str]:
+    made = copied(template, folder)
+    case.prepare(made)
+    done = start(made.root, 0, "self", case.words)
+    _, err = done.communicate(timeout=120)
+    names = [line for line in err.decode().splitlines() if line.startswith(("before ", "after "))]
+    shutil.rmtree(folder)
+    assert len(names) > 10
+    return names
+
+
+def killed_at(case: Case, template: Path, folder: Path, at: int, whom: str) -> None:
+    project = copied(template, folder)
+    case.prepare(project)
+    before = projects.state(project.root)
+    died = start(project.root, at, whom, case.words)
+    died.communicate(timeout=120)
+    assert died.returncode == -signal.SIGKILL
+    check(case, project, before)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.kernel
+@pytest.mark.parametrize("whom", ["self", "group"])
+@pytest.mark.parametrize("name", CASES)
+def test_killed_at_some_boundaries(template: Path, tmp_path: Path, name: str, whom: str) -> None:
+    case = CASES[name]
+    count = len(boundaries(case, template, tmp_path / "count"))
+    chosen = random.Random(f"{name} {whom}").sample(range(1, count + 1), 4)
+    for at in sorted({*chosen, count}):
+        killed_at(case, template, tmp_path / f"at {at}", at, whom)
+
+
+@pytest.mark.soak
+@pytest.mark.kernel
+@pytest.mark.parametrize("whom", ["self", "group"])
+@pytest.mark.parametrize("name", CASES)
+def test_killed_at_each_boundary(template: Path, tmp_path: Path, name: str, whom: str) -> None:
+    case = CASES[name]
+    for at, boundary in enumerate(boundaries(case, template, tmp_path / "count"), 1):
+        try:
+            killed_at(case, template, tmp_path / f"at {at}", at, whom)
+        except AssertionError as error:
+            raise AssertionError(f"killed {whom} at {at}, {boundary}") from error
+
+
+def killed_at_random(case: Case, template: Path, folder: Path, seed: int) -> bool:
+    """Kill at a random moment; whether it died of that."""
+    chance = random.Random(seed)
+    project = copied(template, folder)
+    case.prepare(project)
+    before = projects.state(project.root)
+    died = start(project.root, 0, "self", case.words)
+    time.sleep(chance.uniform(0.05, 1.2))
+    if chance.random() < 0.5:
+        os.killpg(died.pid, signal.SIGKILL)
+    else:
+        died.kill()
+    died.communicate(timeout=120)
+    check(case, project, before)
+    shutil.rmtree(folder)
+    return died.returncode == -signal.SIGKILL
+
+
+@pytest.mark.slow
+@pytest.mark.kernel
+def test_killed_at_some_random_moments(template: Path, tmp_path: Path) -> None:
+    died = [killed_at_random(CASES["propose"], template, tmp_path / str(seed), seed) for seed in range(8)]
+    assert any(died)
+
+
+@pytest.mark.soak
+@pytest.mark.kernel
+@pytest.mark.parametrize("share", range(10))
+def test_killed_at_a_thousand_random_moments(template: Path, tmp_path: Path, share: int) -> None:
+    names = list(CASES)
+    for seed in range(100 * share, 100 * share + 100):
+        killed_at_random(CASES[names[seed % len(names)]], template, tmp_path / str(seed), seed)
+
+
+class TestCrowds:
+    def crowd(self, projects_: list[Repository], commands: list[tuple[str, ...]]) -> list[dict[str, object]]:
+        started = [
+            start(projects_[number % len(projects_)].root, 0, "self", words) for number, words in enumerate(commands)
+        ]
+        found = []
+        for process in started:
+            out, err = process.communicate(timeout=280)
+            assert process.returncode == 0, out.decode() + err.decode()
+            found.append(json.loads(out))
+        return found
+
+    @pytest.mark.slow
+    @pytest.mark.kernel
+    @pytest.mark.parametrize("clones", [1, 2])
+    def test_twenty_at_once_on_one_branch(self, project: Repository, clones: int) -> None:
+        places = [project, *self.others(project, clones - 1)]
+        # In one clone under twenty titles; two clones can only meet on the branch, whose name the title makes.
+        titles = [f"A note, take {number}" if clones == 1 else "A note" for number in range(20)]
+        commands = [(*PROPOSE[:5], title, "--json") for title in titles]
+        made = self.crowd(places, commands)
+        assert projects.pulls(project) == ["refs/nbpr/pulls/1/meta"]
+        assert sorted(str(one["operation"]) for one in made) == ["created"] + ["unchanged"] * 19
+        assert len({str(one["head_sha"]) for one in made}) == 1
+
+    @pytest.mark.slow
+    @pytest.mark.kernel
+    @pytest.mark.parametrize("clones", [1, 2])
+    def test_twenty_at_once_on_twenty_branches(self, project: Repository, clones: int) -> None:
+        places = [project, *self.others(project, clones - 1)]
+        commands = [(*PROPOSE, "--agent", f"agent {number}") for number in range(20)]
+        made = self.crowd(places, commands)
+        numbers = sorted(one["pull_request"]["number"] for one in made)  # type: ignore[index]
+        assert numbers == list(range(1, 21))
+        assert len({str(one["branch"]) for one in made}) == 20
+
+    def others(self, project: Repository, count: int) -> list[Repository]:
+        found = []
+        for number in range(count):
+            root = projects.clone(project, project.root.parent, f"clone{number}")
+            git(root, "config", "user.name", "Ada Author")
+            git(root, "config", "user.email", "ada@example.org")
+            found.append(Repository.discover(root))
+        return found
