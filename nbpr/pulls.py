@@ -78,6 +78,19 @@ def text(pull: PullRequest) -> str:
     return "\n\n".join("\n".join(visible(line) for line in part.split("\n")) for part in parts)
 
 
+def checkout(session: Session, number: int) -> str:
+    """Switch the checkout to a pull request's branch, brought up to date; its name.
+
+    Raises `Conflict` where git would have to overwrite what is being worked on, or the local branch has commits of
+    its own.
+    """
+    pull = session.get(number)
+    if session.branches.remote is not None:
+        session.repository.take_branch(session.branches.remote, pull.head)
+    session.repository.switch(pull.head)
+    return pull.head
+
+
 def close(session: Session, number: int, *, delete_branch: bool = False) -> PullRequest:
     """Close a pull request without merging it. Raises `Conflict` for one that was merged."""
     pull = session.get(number)

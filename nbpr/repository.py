@@ -182,6 +182,26 @@ class Repository(Objects):
         if merged.returncode:
             raise Conflict(f"the checkout in {place} cannot be taken forwards: {merged.complaint}")
 
+    def take_branch(self, remote: str, branch: str) -> None:
+        """Bring a branch of the remote here as a local one that follows it; an existing one moves forwards only."""
+        if self.checked_out().get(branch) == self.root:
+            self._reach("fetch", "--quiet", "--", remote, f"refs/heads/{branch}")
+            self.advance_checkout(self.root, "FETCH_HEAD")
+            return
+        try:
+            self._reach("fetch", "--quiet", "--", remote, f"refs/heads/{branch}:refs/heads/{branch}")
+        except NbprError as error:
+            raise Conflict(f"the local branch {branch} has commits of its own: {error.message}") from None
+        self.git("config", f"branch.{branch}.remote", remote)
+        self.git("config", f"branch.{branch}.merge", f"refs/heads/{branch}")
+
+    def switch(self, branch: str) -> None:
+        """Switch the checkout to a branch, as `git switch` does. Raises `Conflict` where git refuses."""
+        done = self.run("switch", "--quiet", branch, accept=(0, 1, 128))
+        if done.returncode:
+            said = " ".join(line.strip() for line in done.stderr.decode("utf-8", "replace").splitlines()[:3])
+            raise Conflict(f"git does not switch to {branch}: {said}", hint="commit or stash what is in the way")
+
     # -- the checkout, read only ---------------------------------------------------------------------------
 
     def path_of(self, given: str | Path, cwd: Path | None = None) -> str:

@@ -18,7 +18,7 @@ cli.main
 cli
 executor
 demo
-proposals pulls
+proposals pulls sync
 messages
 proofs
 plans

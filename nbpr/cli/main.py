@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "scraps": "runs",
     "propose": "propose",
     "pulls": "pulls",
+    "sync": "sync",
 }
 
 

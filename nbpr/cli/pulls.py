@@ -54,6 +54,20 @@ def show_(number: Number, forge: ForgeName = None, as_json: AsJson = False) -> N
     show({"pull_request": pull.as_full_json()}, as_json, lambda: pulls.text(pull))
 
 
+@app.command("checkout")
+def checkout(number: Number, forge: ForgeName = None, as_json: AsJson = False) -> None:
+    """Switch to a pull request's branch, to look at it or to work on it.
+
+    \b
+    Examples:
+      nbpr pulls checkout 7
+    """
+    from nbpr import pulls
+
+    branch = pulls.checkout(_open(forge), number)
+    show({"branch": branch}, as_json, lambda: f"on {branch}")
+
+
 @app.command("comment")
 def comment(
     number: Number,
