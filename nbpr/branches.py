@@ -88,6 +88,12 @@ def slug(text: str) -> str:
 
 def new_name(config: Config, notebook: str, title: str, key: str, taken: Collection[str]) -> str:
     """The branch of a new proposal: `<branch-prefix><notebook>-<slug of title>`, numbered when that is taken."""
+    for parent in list(PurePosixPath(config.branch_prefix + "x").parents)[:-1]:
+        if str(parent) in taken:
+            raise BadInput(
+                f"there is a branch {parent}, so git can have none below it",
+                hint='set another branch-prefix in [tool.nbpr], as in branch-prefix = "nbpr/"',
+            )
     stem = slug(PurePosixPath(notebook).stem) or "notebook"
     wanted = f"{config.branch_prefix}{stem}-{slug(title) or key[:8]}"
     # A branch cannot stand where another one has its folder, nor below another one.

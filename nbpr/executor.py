@@ -105,7 +105,7 @@ class NotebookExecutor:
         from nbpr.diff import notebooks
 
         before, after = (dict(side) if isinstance(side, Mapping) else self.read_notebook(side) for side in (a, b))
-        return notebooks.diff(before, after)
+        return notebooks.diff(notebooks.plain(before), notebooks.plain(after))
 
     def validate(self, path: str | Path) -> dict[str, Any]:
         """Run a notebook and compare with its reference run: `{"verdict", "findings", "runs"}`."""

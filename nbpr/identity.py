@@ -24,7 +24,7 @@ _PART = re.compile(r"^<!-- nbpr:[^\n]*? -->$.*?^<!-- /nbpr -->$", re.MULTILINE |
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose proposal it is, its key, its notebooks, and every key that it had before."""
+    """Whose proposal it is, its key, its notebooks, and every key, author and title that it had before."""
 
     author: str
     key: str
@@ -32,18 +32,40 @@ class Identity:
     title: str
     keys: tuple[str, ...] = ()
     verdict: Verdict | None = None
+    authors: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
 
     def comment(self) -> str:
         """The line that the pull request's body carries. `--` would end it, so it is escaped."""
-        facts = {"author": self.author, "keys": [*self.keys, self.key], "notebooks": list(self.notebooks)}
-        text = json.dumps({**facts, "title": self.title, "verdict": self.verdict}, ensure_ascii=True)
+        facts = {
+            "authors": list(self.all_authors),
+            "keys": list(self.all_keys),
+            "notebooks": list(self.notebooks),
+            "titles": list(self.all_titles),
+            "verdict": self.verdict,
+        }
+        text = json.dumps(facts, ensure_ascii=True)
         return f"<!-- nbpr-proposal {text.replace('--', '-' + chr(92) + 'u002d')} -->"
 
     def after(self, pull: PullRequest | None) -> Identity:
-        """This identity with the keys that the pull request has had so far."""
+        """This identity with what the pull request has been so far."""
         earlier = read(pull.body) if pull else None
-        keys = tuple(key for key in (earlier.all_keys if earlier else ()) if key != self.key)
-        return replace(self, keys=keys)
+        if earlier is None:
+            return self
+        keys = tuple(key for key in earlier.all_keys if key != self.key)
+        authors = tuple(author for author in earlier.all_authors if author != self.author)
+        titles = tuple(title for title in earlier.all_titles if title != self.title)
+        return replace(self, keys=keys, authors=authors, titles=titles)
+
+    @property
+    def all_authors(self) -> tuple[str, ...]:
+        """Everybody who proposed here, the latest last."""
+        return (*self.authors, self.author)
+
+    @property
+    def all_titles(self) -> tuple[str, ...]:
+        """Every title that it was proposed under, the latest last."""
+        return (*self.titles, self.title)
 
     @property
     def all_keys(self) -> tuple[str, ...]:
@@ -59,8 +81,10 @@ def read(body: str) -> Identity | None:
     try:
         facts = json.loads(match.group(1))
         *keys, key = facts["keys"]
-        notebooks = tuple(facts["notebooks"])
-        return Identity(facts["author"], key, notebooks, facts["title"], tuple(keys), facts.get("verdict"))
+        *authors, author = facts["authors"]
+        *titles, title = facts["titles"]
+        known = Identity(author, key, tuple(facts["notebooks"]), title, tuple(keys), facts.get("verdict"))
+        return replace(known, authors=tuple(authors), titles=tuple(titles))
     except (ValueError, KeyError, TypeError):
         return None  # somebody edited it; then it is theirs
 
@@ -95,35 +119,42 @@ class Wanted:
     branch: str | None = None
     key: str | None = None
     reopen: bool = False
+    base: str | None = None
 
 
-def find(pulls: Iterable[PullRequest], mine: Identity, wanted: Wanted, login: str) -> PullRequest | None:
+def find(pulls: Iterable[PullRequest], mine: Identity, wanted: Wanted) -> PullRequest | None:
     """The pull request that this proposal already has, or None for a new one.
 
     In this order: by number, by branch, by key, then the open one of the same author for the same notebooks
-    under the same title. Raises `Conflict` for one that was closed, since that is an answer, unless `reopen`.
+    under the same title; with a `base`, only those into it. Raises `Conflict` for one that was closed, since that
+    is an answer, unless `reopen`.
     """
     newest_first = sorted(pulls, key=lambda pull: -pull.number)
     if wanted.pull is not None:
-        return _usable(_numbered(newest_first, wanted.pull), wanted)
+        return _usable(_numbered(newest_first, wanted), wanted)
+    newest_first = [pull for pull in newest_first if wanted.base in (None, pull.base)]
     if wanted.branch is not None:
         return _usable(_best(pull for pull in newest_first if pull.head == wanted.branch), wanted)
-    ours = [
-        (pull, known) for pull in newest_first if (known := read(pull.body)) and _same_author(pull, known, mine, login)
-    ]
+    known_pulls = ((pull, known) for pull in newest_first if (known := read(pull.body)))
+    ours = [(pull, known) for pull, known in known_pulls if mine.author in known.all_authors]
     keyed = _best(pull for pull, known in ours if mine.key in known.all_keys)
     if keyed is not None and keyed.state != "merged":
         return _usable(keyed, wanted)
-    same = (pull for pull, known in ours if pull.state == "open" and _same_subject(known, mine))
+    same = (pull for pull, known in ours if pull.state == "open" and _same_subject(pull, known, mine))
     return next(same, None)
 
 
-def _numbered(pulls: Iterable[PullRequest], number: int) -> PullRequest:
+def _numbered(pulls: Iterable[PullRequest], wanted: Wanted) -> PullRequest:
+    number = wanted.pull
     found = next((pull for pull in pulls if pull.number == number), None)
     if found is None:
         raise BadInput(f"there is no pull request #{number}", hint="nbpr pulls list --state all")
     if found.state == "merged":
         raise Conflict(f"pull request #{number} was merged; it takes no more changes", hint="leave out --pull")
+    if wanted.base not in (None, found.base):
+        raise Conflict(
+            f"pull request #{number} goes into {found.base}, not {wanted.base}", hint="leave out one of the two"
+        )
     return found
 
 
@@ -144,9 +175,5 @@ def _usable(pull: PullRequest | None, wanted: Wanted) -> PullRequest | None:
     return pull
 
 
-def _same_author(pull: PullRequest, known: Identity, mine: Identity, login: str) -> bool:
-    return pull.author == login and known.author == mine.author
-
-
-def _same_subject(known: Identity, mine: Identity) -> bool:
-    return known.title == mine.title and sorted(known.notebooks) == sorted(mine.notebooks)
+def _same_subject(pull: PullRequest, known: Identity, mine: Identity) -> bool:
+    return mine.title in (*known.all_titles, pull.title) and sorted(known.notebooks) == sorted(mine.notebooks)

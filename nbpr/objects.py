@@ -153,9 +153,11 @@ class Objects:
 
     def commits(self, *range_words: str) -> list[Commit]:
         """The commits of a range, newest first."""
-        form = "%H%x00%P%x00%an <%ae>%x00%B%x00%(trailers:only,unfold)%x01"
-        listed = self.git("log", "--topo-order", f"--format=format:{form}", "--end-of-options", *range_words)
-        return [_commit(record) for record in listed.split("\x01") if record.strip()]
+        form = "%H%x00%P%x00%an <%ae>%x00%B%x00%(trailers:only,unfold)"
+        listed = self.git("log", "-z", "--topo-order", f"--format=tformat:{form}", "--end-of-options", *range_words)
+        # NUL ends fields and records alike; it is the one character that no commit can hold.
+        parts = listed.split("\0")
+        return [_commit(parts[at : at + 5]) for at in range(0, len(parts) - 4, 5)]
 
     def checked_out(self) -> dict[str, Path]:
         """Branches that are checked out somewhere, and where."""
@@ -197,10 +199,19 @@ class Objects:
         listed = self.run(*words, start, new).stdout
         return [path for path in listed.decode("utf-8", "surrogateescape").split("\0") if path]
 
+    def entry_at(self, commit: str, path: str) -> Entry | None:
+        """What stands at `path` in `commit`: a file, a link or a submodule; None for a folder, or nothing."""
+        found = self.entries(commit, path)
+        return found[0] if len(found) == 1 and found[0].path == path else None
+
     def sha_at(self, commit: str, path: str) -> str | None:
         """The id of what stands at `path` in `commit`, or None."""
-        found = self.entries(commit, path)
-        return found[0].sha if len(found) == 1 and found[0].path == path else None
+        found = self.entry_at(commit, path)
+        return found.sha if found else None
+
+    def tree_of(self, commit: str) -> str:
+        """The id of a commit's tree."""
+        return self.git("rev-parse", commit + "^{tree}")
 
     def read_blob(self, sha: str) -> bytes:
         """The content of a blob."""
@@ -213,6 +224,10 @@ class Objects:
         return [_entry(line) for line in listed.decode("utf-8", "surrogateescape").split("\0") if line]
 
     # -- writing objects -----------------------------------------------------------------------------------
+
+    def blob_entry(self, path: str, data: bytes, mode: str = "100644") -> Entry:
+        """A blob written, byte for byte, as an entry for `path`."""
+        return Entry(mode, self.store(data), path)
 
     def store(self, data: bytes) -> str:
         """Write a blob, byte for byte, and return its id."""
@@ -278,8 +293,8 @@ class Objects:
         return {f"GIT_{who}_{key}": value for who in ("AUTHOR", "COMMITTER") for key, value in fallback.items()}
 
 
-def _commit(record: str) -> Commit:
-    sha, parents, author, message, trailers = record.lstrip("\n").split("\0")
+def _commit(record: Sequence[str]) -> Commit:
+    sha, parents, author, message, trailers = record
     pairs = (line.partition(": ") for line in trailers.splitlines() if ": " in line)
     return Commit(sha, tuple(parents.split()), author, message, tuple((k, v) for k, _, v in pairs))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from nbpr import clean, editlist, edits, identity, merging, notebook, reference, runs, workingcopy
@@ -11,10 +13,11 @@ from nbpr.branches import Branches, new_name
 from nbpr.config import Config
 from nbpr.errors import BadInput, Conflict
 from nbpr.findings import Finding
-from nbpr.forges import Forge, PullRequest
+from nbpr.forges import Forge, PullRequest, bring_up_to_date
 from nbpr.identity import Identity, Wanted
 from nbpr.notebook import Notebook
-from nbpr.repository import Commit, Repository
+from nbpr.repository import Commit, Repository, blob_sha
+from nbpr.workingcopy import File
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class Plan:
     `head_sha` is what the next commit builds on: the branch's head, base for a new branch, or with a refresh the
     merge of base into the branch. `branch_sha` is where the branch is now, None for a new one. `unfinished` is a
     proposal of which a killed command left a part: a branch without its pull request, or ahead of what that says.
+    `taken` is what was read from the working copy.
     """
 
     proposal: Proposal
@@ -90,7 +94,8 @@ class Plan:
     head_sha: str
     pull: PullRequest | None
     subjects: tuple[Subject, ...] = ()
-    files: Mapping[str, bytes | None] = field(default_factory=dict)
+    files: Mapping[str, File | None] = field(default_factory=dict)
+    taken: Mapping[str, File] = field(default_factory=dict)
     stale_runs: frozenset[str] = frozenset()
     unfinished: bool = False
     findings: tuple[Finding, ...] = ()
@@ -98,10 +103,18 @@ class Plan:
     @property
     def has_news(self) -> bool:
         """Whether there is anything to do: content, files, a run out of step, a refresh, a reopening."""
-        reopened = self.pull is not None and self.pull.state == "closed"
+        reopened = self.pull is not None and (self.pull.state == "closed" or self.becomes_ready)
         refreshed = self.branch_sha is not None and self.head_sha != self.branch_sha
         changed = any(subject.changed for subject in self.subjects)
         return bool(changed or self.files or self.stale_runs or refreshed or reopened or self.unfinished)
+
+    @property
+    def becomes_ready(self) -> bool:
+        """Whether the pull request is a draft that passed, and is proposed as more than a draft now."""
+        if self.pull is None or not self.pull.draft or self.proposal.draft:
+            return False
+        told = identity.read(self.pull.body)
+        return told is not None and told.verdict == "passed"
 
     @property
     def contents(self) -> dict[str, bytes | None]:
@@ -115,12 +128,12 @@ def make(repository: Repository, config: Config, forge: Forge, proposal: Proposa
     Raises `BadInput` for what cannot be, `Conflict` for what somebody else changed.
     """
     _check_names(repository, proposal)
-    mine = _identity(repository, proposal)
+    mine = _identity(repository, forge, proposal)
     branches = Branches(repository, repository.remote(config.remote))
     base = _fetched_base(config, branches, forge, proposal)
     pulls = forge.find(state=None)
-    pull = identity.find(pulls, mine, proposal.wanted, forge.login())
-    if pull is not None and proposal.base is None:
+    pull = identity.find(pulls, mine, replace(proposal.wanted, base=proposal.base))
+    if pull is not None:
         base = pull.base
     base_sha = _base_sha(branches, base, proposal)
     branch = pull.head if pull else _new_branch(config, branches, pulls, proposal, mine)
@@ -144,12 +157,20 @@ def _check_names(repository: Repository, proposal: Proposal) -> None:
             repository.branch_name(name)
     if proposal.wanted.key is not None:
         identity.checked_key(proposal.wanted.key)
+    for author in proposal.co_authors:
+        if not re.fullmatch(r"[^\x00-\x1f<>]+ <[^\x00-\x20<>]+>", author):
+            raise BadInput(
+                f"--co-author {author!r}: a name and a mail address are wanted, as in 'Ada <ada@example.org>'"
+            )
+    if "\0" in f"{proposal.body}{proposal.message}":
+        raise BadInput("--body: holds a NUL character, which no commit can")
 
 
-def _identity(repository: Repository, proposal: Proposal) -> Identity:
-    author = proposal.agent or repository.author
+def _identity(repository: Repository, forge: Forge, proposal: Proposal) -> Identity:
+    login, name = forge.login(), proposal.agent or repository.author
+    author = name if name == login else f"{name} for {login}"
     canonical = None if proposal.edits is None else editlist.normalise(proposal.parsed())
-    extra = (*proposal.include, *(f"delete {path}" for path in proposal.delete))
+    extra = () if canonical is None else (*proposal.include, *(f"delete {path}" for path in proposal.delete))
     key = proposal.wanted.key or identity.key_of(proposal.subjects, canonical, extra)
     return Identity(author, key, proposal.subjects, proposal.title)
 
@@ -162,11 +183,8 @@ def _fetched_base(config: Config, branches: Branches, forge: Forge, proposal: Pr
     if branches.remote is None and branches.repository.head is None:
         raise _no_commits()
     base = wanted or branches.default()
-    own = [f"{proposal.wanted.branch}*"] if proposal.wanted.branch else []
-    branches.fetch([f"{base}*", f"{config.branch_prefix}*", *own], forge.refspecs())
-    elsewhere = {name for pull in forge.find() for name in (pull.head, pull.base)} - branches.names()
-    if elsewhere:
-        branches.fetch(f"{name}*" for name in sorted(elsewhere))
+    own = [proposal.wanted.branch] if proposal.wanted.branch else []
+    bring_up_to_date(forge, branches, config, [base, *own])
     return base
 
 
@@ -231,20 +249,46 @@ def _refreshed(
 
 def _with_content(repository: Repository, config: Config, plan: Plan) -> Plan:
     proposal = plan.proposal
-    ancestor = workingcopy.ancestor(repository, plan.branch, plan.base_sha)
+    _refuse_places(repository, config, plan)
     last = last_own_commit(repository, plan)
+    ours: dict[str, Notebook] = {}
     if proposal.edits is None:
-        changed = [_from_working_copy(repository, plan, path, ancestor) for path in proposal.notebooks]
+        ours = {path: workingcopy.read_notebook(repository, path) for path in proposal.notebooks}
+        changed = [_from_working_copy(repository, plan, path, mine) for path, mine in ours.items()]
     else:
         changed = _edited(repository, plan, last)
+    included = {path: workingcopy.read_file(repository, path) for path in proposal.include}
     planned = replace(
         plan,
         subjects=(*changed, *(_deleted(repository, plan, path) for path in proposal.delete)),
-        files=_files(repository, config, plan, ancestor),
+        files=_files(repository, config, plan, included),
+        taken={**{path: File(mine.to_bytes()) for path, mine in ours.items()}, **included},
         findings=tuple(_warnings(repository, config, proposal)),
     )
-    stale = frozenset(_stale_runs(repository, config, planned, last))
+    stale = frozenset(stale_runs(repository, config, planned, last))
     return replace(planned, stale_runs=stale, unfinished=_is_unfinished(plan, last))
+
+
+def _refuse_places(repository: Repository, config: Config, plan: Plan) -> None:
+    """Raises `BadInput` for paths in submodules, and for notebooks that would share a run with another one."""
+    proposal = plan.proposal
+    both = sorted({*proposal.notebooks} & {*proposal.delete})
+    if both:
+        raise BadInput(f"{both[0]}: to be changed and to be taken away", hint="leave out one of the two")
+    entries = repository.entries(plan.head_sha)
+    modules = {entry.path for entry in entries if entry.mode == "160000"}
+    for path in (*proposal.subjects, *proposal.include):
+        inside = next((str(parent) for parent in PurePosixPath(path).parents if str(parent) in modules), None)
+        if inside is not None:
+            raise BadInput(f"{path}: in the submodule {inside}", hint="propose it in the submodule's own repository")
+    notebooks = (entry.path for entry in entries if entry.path.endswith(".ipynb"))
+    others = {path for path in notebooks if not reference.is_run(path, config)} - {*proposal.delete}
+    owners: dict[str, str] = {}
+    for path in (*proposal.notebooks, *sorted(others)):
+        run = reference.run_path(path, config)
+        owner = owners.setdefault(run, path)
+        if owner != path and owner in proposal.notebooks:
+            raise BadInput(f"{owner} and {path} would share the run {run}", hint="rename one of them")
 
 
 def _is_unfinished(plan: Plan, last: Commit | None) -> bool:
@@ -289,13 +333,12 @@ def _edited(repository: Repository, plan: Plan, last: Commit | None) -> list[Sub
     return subjects
 
 
-def _from_working_copy(repository: Repository, plan: Plan, path: str, ancestor: str | None) -> Subject:
-    ours = workingcopy.read_notebook(repository, path)
+def _from_working_copy(repository: Repository, plan: Plan, path: str, ours: Notebook) -> Subject:
     base, head = _sides(repository, plan, path)
-    if head is None:
-        return Subject(path, base, None, ours.with_ids())
-    before = _load(repository, ancestor, path) if ancestor else None
-    return Subject(path, base, head, workingcopy.merged_notebook(path, before, ours, clean.clean(head)))
+    grown_from = workingcopy.ancestor(repository, plan.branch, plan.base_sha, path)
+    before = _load(repository, grown_from, path) if grown_from else None
+    theirs = clean.clean(head) if head else None
+    return Subject(path, base, head, workingcopy.merged_notebook(path, before, ours, theirs))
 
 
 def _deleted(repository: Repository, plan: Plan, path: str) -> Subject:
@@ -305,15 +348,16 @@ def _deleted(repository: Repository, plan: Plan, path: str) -> Subject:
     return Subject(path, base, head, None)
 
 
-def _files(repository: Repository, config: Config, plan: Plan, ancestor: str | None) -> dict[str, bytes | None]:
+def _files(repository: Repository, config: Config, plan: Plan, included: Mapping[str, File]) -> dict[str, File | None]:
     """What else changes: included files that differ from the branch's, runs of notebooks taken away."""
-    files: dict[str, bytes | None] = {}
-    for path in plan.proposal.include:
-        ours, theirs = workingcopy.read_file(repository, path), repository.read(plan.head_sha, path)
-        before = repository.read(ancestor, path) if ancestor else None
-        data = workingcopy.merged_file(path, before, ours, theirs)
-        if repository.sha_at(plan.head_sha, path) != repository.added(path, data, write=False).sha:
-            files[path] = data
+    files: dict[str, File | None] = {}
+    for path, ours in included.items():
+        grown_from = workingcopy.ancestor(repository, plan.branch, plan.base_sha, path)
+        theirs = workingcopy.file_at(repository, plan.head_sha, path)
+        before = workingcopy.file_at(repository, grown_from, path)
+        merged = workingcopy.merged_file(path, before, ours, theirs)
+        if merged != theirs:
+            files[path] = merged
     for path in plan.proposal.delete:
         run = reference.run_path(path, config)
         if repository.sha_at(plan.head_sha, run) is not None:
@@ -321,7 +365,7 @@ def _files(repository: Repository, config: Config, plan: Plan, ancestor: str | N
     return files
 
 
-def _stale_runs(repository: Repository, config: Config, plan: Plan, last: Commit | None) -> Iterable[str]:
+def stale_runs(repository: Repository, config: Config, plan: Plan, last: Commit | None) -> Iterable[str]:
     """Notebooks of a branch of ours whose reference run is not of what the branch would hold."""
     if last is None:
         return
@@ -346,7 +390,7 @@ def inputs(repository: Repository, plan: Plan) -> dict[str, str]:
         if data is None:
             found.pop(path, None)
         else:
-            found[path] = repository.added(path, data, write=False).sha
+            found[path] = blob_sha(data.data)
     return found
 
 

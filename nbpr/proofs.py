@@ -94,7 +94,7 @@ def known(repository: Repository, config: Config, plan: Plan) -> Proof:
 def files(repository: Repository, plan: Plan) -> dict[str, bytes | Entry | None]:
     """What the proposal sets in the branch's tree, besides reference runs."""
     included: dict[str, bytes | Entry | None] = {
-        path: None if data is None else repository.added(path, data, write=True) for path, data in plan.files.items()
+        path: repository.blob_entry(path, file.data, file.mode) if file else None for path, file in plan.files.items()
     }
     return {**plan.contents, **included}
 
@@ -182,7 +182,7 @@ class _Proving:
         before, more = self._baseline(first)
         records += more
         findings += self._changed_results(before, first.reference)
-        return self._judged(findings, records, before, first.reference)
+        return self._judged(findings, records, before, first.reference, _whole(first))
 
     def _twice(self) -> tuple[Run, Run | None]:
         """The run, and at the same time one more, unless that is switched off or takes too long."""
@@ -244,7 +244,7 @@ class _Proving:
                 replace(found, check="reproduce", message=f"the second run failed: {found.message}")
                 for found in execute.check(second.record.as_json())
             ]
-        verdicts = comparer.compare(first.reference, second.reference, self._sanitize_with())
+        verdicts = comparer.compare(_whole(first), _whole(second), self._sanitize_with())
         return reproduce.check(verdicts, self.path)
 
     def _sanitize_with(self) -> Path | None:
@@ -298,27 +298,38 @@ class _Proving:
     # -- judging -------------------------------------------------------------------------------------------
 
     def _judged(
-        self, findings: Iterable[Finding], records: Iterable[Json], before: Json | None, after: Json | None
+        self,
+        findings: Iterable[Finding],
+        records: Iterable[Json],
+        before: Json | None,
+        after: Json | None,
+        whole: Json | None = None,
     ) -> Proof:
+        """The proof; `after` is what is committed of the run, `whole` what it gave, where that is more."""
         every = list(findings)
         made: dict[str, bytes] = {}
         if after is not None:
             data = reference.to_bytes(after)
             made = {self.run_path: data}
-            old, new = (scraps.values(run) if run else {} for run in (before, after))
+            old, new = (scraps.values(run) if run else {} for run in (before, whole or after))
             every += bounds.check(new, self.config.scraps, self.path, old)
             limits = {"max_output": self.config.max_output, "max_run": self.config.max_run}
             every += size.check(self.after.as_json(), self.path, len(self.after.to_bytes()), **limits)
         return Proof(
             runs=tuple(records),
             findings=tuple(at_levels(every, self.config)),
-            scraps=_side_by_side(self.path, before, after) if after is not None else (),
+            scraps=_side_by_side(self.path, before, whole or after) if after is not None else (),
             reference_runs=made,
             run_keys={self.run_path: runs.key_of(self.after, self.config, self.tracked)} if made else {},
             outputs={self.path: (before, after)},
             bounds={name: _bound_text(bound) for name, bound in self.config.scraps.items()},
             checks=("format", "execute", "reproduce", "scraps", "size"),
         )
+
+
+def _whole(run: Run) -> dict[str, Any]:
+    """What a run gave, as reference runs are written, whatever `outputs` lets into the committed one."""
+    return replace(run, config=replace(run.config, outputs="all")).reference
 
 
 def _record(run: Run, role: str, output: str | None) -> Json:

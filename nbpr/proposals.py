@@ -13,7 +13,7 @@ from nbpr import clean, identity, locks, messages, plans, proofs, workingcopy, w
 from nbpr.config import Config
 from nbpr.diff import notebooks
 from nbpr.diff.changes import NotebookDiff
-from nbpr.errors import Conflict, NbprError
+from nbpr.errors import Conflict
 from nbpr.findings import Finding, Verdict
 from nbpr.forges import Forge, Opening, PullRequest, forge_for
 from nbpr.plans import Plan, Proposal
@@ -140,14 +140,15 @@ def _carry_out(repository: Repository, config: Config, forge: Forge, plan: Plan,
     head = _commit(repository, plan, proof)
     say("opening the pull request" if plan.pull is None else f"updating pull request #{plan.pull.number}")
     pull = _publish(forge, plan, proof, shown, head)
-    if proposal.edits is None:
-        workingcopy.remember(repository, plan.branch, proposal.notebooks, proposal.include)
+    workingcopy.remember(repository, plan.branch, plan.taken)
     operation: Operation = "created" if plan.pull is None else "updated"
     page = _write_page(repository, pull)
     return Outcome(operation, plan, pull, head, proof.verdict, proof, shown, page)
 
 
 def _as_it_is(repository: Repository, config: Config, plan: Plan) -> Outcome:
+    if plan.pull is not None and plan.taken and not plan.proposal.dry_run:
+        workingcopy.remember(repository, plan.branch, plan.taken)
     known = identity.read(plan.pull.body) if plan.pull else None
     proof = proofs.known(repository, config, plan)
     page = messages.page_path(repository, plan.pull.number) if plan.pull else None
@@ -206,36 +207,30 @@ def _publish(forge: Forge, plan: Plan, proof: Proof, shown: tuple[NotebookDiff, 
     mine = replace(plan.identity, verdict=proof.verdict)
     part = messages.body(plan, proof, shown, mine)
     draft = proposal.draft or proof.verdict == "failed"
-    try:
-        if plan.pull is not None:
-            return forge.update(
-                plan.pull,
-                head_sha=head,
-                body=identity.body_with(plan.pull.body, part),
-                draft=draft,
-                state="open",
-                labels=tuple(dict.fromkeys((*plan.pull.labels, *proposal.labels))),
-                reviewers=tuple(dict.fromkeys((*plan.pull.reviewers, *proposal.reviewers))),
-            )
-        return forge.open(
-            Opening(
-                head=plan.branch,
-                head_sha=head,
-                base=plan.base,
-                title=proposal.title,
-                body=part,
-                author=forge.login(),
-                draft=draft,
-                labels=proposal.labels,
-                reviewers=proposal.reviewers,
-                head_old=plan.branch_sha,
-            )
+    if plan.pull is not None:
+        return forge.update(
+            plan.pull,
+            head_sha=head,
+            body=identity.body_with(plan.pull.body, part),
+            draft=draft,
+            state="open",
+            labels=tuple(dict.fromkeys((*plan.pull.labels, *proposal.labels))),
+            reviewers=tuple(dict.fromkeys((*plan.pull.reviewers, *proposal.reviewers))),
         )
-    except Stale:
-        raise
-    except NbprError as error:
-        error.context.update(branch=plan.branch, head_sha=head)
-        raise
+    return forge.open(
+        Opening(
+            head=plan.branch,
+            head_sha=head,
+            base=plan.base,
+            title=proposal.title,
+            body=part,
+            author=forge.login(),
+            draft=draft,
+            labels=proposal.labels,
+            reviewers=proposal.reviewers,
+            head_old=plan.branch_sha,
+        )
+    )
 
 
 def _write_page(repository: Repository, pull: PullRequest) -> str:

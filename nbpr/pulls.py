@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nbpr import identity, merging, notebook, proofs, reference, workspaces
+from nbpr import identity, merging, notebook, plans, proofs, reference, workspaces
 from nbpr.branches import Branches
 from nbpr.config import Config
 from nbpr.errors import BadInput, CheckFailed, Conflict
 from nbpr.findings import Finding
-from nbpr.forges import Forge, PullRequest, forge_for
+from nbpr.forges import Forge, PullRequest, bring_up_to_date, forge_for
 from nbpr.identity import Identity
 from nbpr.plans import Plan, Proposal, Subject
 from nbpr.repository import Repository, Stale
@@ -49,11 +49,7 @@ def connect(repository: Repository, config: Config) -> Session:
     """The repository's forge, after a fetch of everything that its pull requests are made of."""
     forge = forge_for(repository, config)
     branches = Branches(repository, repository.remote(config.remote))
-    branches.fetch([f"{config.branch_prefix}*"], forge.refspecs())
-    known = {name for pull in forge.find(state=None) if pull.state != "closed" for name in (pull.head, pull.base)}
-    wanted = known - {name for name in known if name.startswith(config.branch_prefix)}
-    if wanted:
-        branches.fetch(f"{name}*" for name in sorted(wanted))
+    bring_up_to_date(forge, branches, config)
     return Session(repository, config, forge, branches)
 
 
@@ -171,38 +167,34 @@ def _proof(
     merged: merging.MergedTree | None,
     say: Say,
 ) -> proofs.Proof:
-    """Fresh runs of every notebook that either side changed, where the merged tree is another than the branch's."""
-    if merged is None:
-        return proofs.Proof()
+    """Fresh runs of the notebooks that either side changed, or whose run on the branch is not of them as they are."""
     repository, config = session.repository, session.config
-    probe = repository.commit(tree, [base_sha, pull.head_sha], "A merge on trial\n", own=True)
+    probe = pull.head_sha
+    if merged is not None:
+        probe = repository.commit(tree, [base_sha, pull.head_sha], "A merge on trial\n", own=True)
     subjects = tuple(
-        Subject(path, _load(repository, base_sha, path), _load(repository, probe, path), _load(repository, probe, path))
+        Subject(path, _load(repository, base_sha, path), found, found)
         for path in _to_run(repository, config, pull, base_sha, merged)
-        if repository.sha_at(probe, path)
+        for found in [_load(repository, probe, path)]
+        if found is not None
     )
     who = identity.read(pull.body) or Identity(pull.author, "merge", (), pull.title)
-    plan = Plan(
-        Proposal(pull.title, tuple(subject.path for subject in subjects)),
-        who,
-        pull.base,
-        base_sha,
-        pull.head,
-        probe,
-        probe,
-        pull,
-        subjects,
-        stale_runs=frozenset(subject.path for subject in subjects),
-    )
-    return proofs.prove(repository, replace(config, reproduce=False), plan, say)
+    proposal = Proposal(pull.title, tuple(subject.path for subject in subjects))
+    plan = Plan(proposal, who, pull.base, base_sha, pull.head, probe, probe, pull, subjects)
+    stale = frozenset(proposal.notebooks)
+    if merged is None:
+        stale = frozenset(plans.stale_runs(repository, config, plan, plans.last_own_commit(repository, plan)))
+    needed = tuple(subject for subject in subjects if subject.path in stale)
+    once = replace(config, reproduce=False)  # it was proven to reproduce when it was proposed
+    return proofs.prove(repository, once, replace(plan, subjects=needed, stale_runs=stale), say)
 
 
 def _to_run(
-    repository: Repository, config: Config, pull: PullRequest, base_sha: str, merged: merging.MergedTree
+    repository: Repository, config: Config, pull: PullRequest, base_sha: str, merged: merging.MergedTree | None
 ) -> list[str]:
     """The notebooks of the pull request, and those whose run both sides changed."""
     changed = set(repository.changed_paths(base_sha, pull.head_sha, merge_base=True))
-    changed |= {*merged.notebooks, *merged.runs}
+    changed |= {*merged.notebooks, *merged.runs} if merged else set()
     notebooks = {path for path in changed if path.endswith(".ipynb") and not reference.is_run(path, config)}
     runs = {path for path in changed if reference.is_run(path, config)}
     every = [entry.path for entry in repository.entries(pull.head_sha) if entry.path.endswith(".ipynb")]

@@ -6,11 +6,12 @@ Nothing here touches the user's index, HEAD, stash or working files, but for wha
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -19,7 +20,7 @@ from nbpr.errors import BadInput, Conflict, NbprError, NotAllowed, OutOfReach
 from nbpr.objects import NOTHING, QUIET, Commit, Entry, Objects
 from nbpr.process import Completed, ProcessFailed
 
-__all__ = ["NOTHING", "Commit", "Entry", "RefUpdate", "Repository", "Stale", "without_credentials"]
+__all__ = ["NOTHING", "Commit", "Entry", "RefUpdate", "Repository", "Stale", "blob_sha", "without_credentials"]
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,16 @@ class Repository(Objects):
     def discover(cls, start: Path | None = None) -> Repository:
         """The repository around `start`. Raises `BadInput` where there is none, or a bare one."""
         start = (start or Path.cwd()).absolute()
-        words = ("rev-parse", "--show-toplevel", "--absolute-git-dir", "--git-common-dir")
+        words = ("rev-parse", "--show-toplevel", "--absolute-git-dir", "--git-common-dir", "--show-object-format")
         try:
             done = process.run(["git", "-C", start, *words], env=process.git_environment(), accept=(0, 128))
         except FileNotFoundError:
             raise BadInput("git is not installed", hint="install git 2.25 or newer") from None
         if done.returncode:
             raise _not_a_checkout(start, done.complaint)
-        root, git_dir, common = done.text.split("\n")
+        root, git_dir, common, form = done.text.split("\n")
+        if form != "sha1":
+            raise BadInput(f"{root}: a {form} repository; nbpr reads sha1 ones only, as yet")
         return cls(Path(root), Path(git_dir), (start / common).resolve())
 
     @classmethod
@@ -70,17 +73,23 @@ class Repository(Objects):
     # -- remotes -------------------------------------------------------------------------------------------
 
     def remote(self, wanted: str | None = None) -> str | None:
-        """The remote to work with: the one `wanted`, else the branch's, else `origin`, else the only one."""
+        """The remote to work with: the one `wanted`, else `origin`, else the only one, else the branch's own.
+
+        Raises `BadInput` where there are several and nothing says which.
+        """
         names = self.git("remote").splitlines()
-        if wanted is not None:
-            if wanted not in names:
-                known = ", ".join(names) or "none"
-                raise BadInput(f"there is no remote {wanted!r}", hint=f"known remotes: {known}")
+        known = ", ".join(names) or "none"
+        if wanted is not None and wanted not in names:
+            raise BadInput(f"there is no remote {wanted!r}", hint=f"known remotes: {known}")
+        if wanted is not None or not names:
             return wanted
         branch = self.run("symbolic-ref", "--short", "--quiet", "HEAD", accept=(0, 1)).text
         upstream = self.setting(f"branch.{branch}.remote") if branch else None
-        candidates = [upstream, "origin", names[0] if len(names) == 1 else None]
-        return next((name for name in candidates if name in names), None)
+        candidates = ["origin", names[0] if len(names) == 1 else None, upstream]
+        found = next((name for name in candidates if name in names), None)
+        if found is None:
+            raise BadInput(f"which remote is not plain: {known}", hint='say it: remote = "NAME" in [tool.nbpr]')
+        return found
 
     def remote_url(self, remote: str) -> str:
         """Where a remote is, with `url.*.insteadOf` applied."""
@@ -160,13 +169,15 @@ class Repository(Objects):
             f"--force-with-lease={update.ref}:{update.old or ''}" for update in updates if not _is_advance(update)
         ]
         refspecs = [f"{update.new or ''}:{update.ref}" for update in updates]
-        words = ("push", "--atomic", "--porcelain", "--no-verify", "--quiet", "--recurse-submodules=no")
-        self._reach(*words, *leases, "--", remote, *refspecs)
+        # What the user's settings add to a push of theirs has no place in ours: tags, signatures, options.
+        words = ("push", "--atomic", "--porcelain", "--no-verify", "--quiet", "--no-follow-tags", "--no-signed")
+        settings = ("push.pushOption=", f"remote.{remote}.mirror=false", "push.recurseSubmodules=no")
+        self._reach(*words, *leases, "--", remote, *refspecs, settings=settings)
 
-    def _reach(self, *words: str) -> Completed:
+    def _reach(self, *words: str, settings: Sequence[str] = ()) -> Completed:
         """Run a git command that talks to a remote, and say what its failure means."""
         try:
-            return self.run(*words)
+            return self.run(*words, settings=settings)
         except ProcessFailed as failure:
             raise _remote_failure(words, failure.completed) from None
 
@@ -239,7 +250,25 @@ class Repository(Objects):
         """Tracked files whose content in the checkout or index differs from HEAD, without the user's filters."""
         words = ("diff-index", "--name-only", "-z", "--ignore-submodules", "HEAD", "--")
         listed = self.run(*words, settings=self.safe_filters).stdout
-        return [path for path in listed.decode("utf-8", "surrogateescape").split("\0") if path]
+        paths = [path for path in listed.decode("utf-8", "surrogateescape").split("\0") if path]
+        # A file that was only touched is named too, since the index is not refreshed for us.
+        return [path for path in paths if self._differs(path)]
+
+    def _differs(self, path: str) -> bool:
+        place = self.root / path
+        if place.is_symlink() or not place.is_file():
+            return True
+        return self.added(path, place.read_bytes(), write=False).sha != self.sha_at("HEAD", path)
+
+    def attribute(self, path: str, name: str) -> str:
+        """The value of a git attribute for a path: "set", "unset", "unspecified" or what it is set to."""
+        return self.git("check-attr", "-z", name, "--", path).split("\0")[2]
+
+    def normalised(self, path: str, data: bytes) -> bytes:
+        """The file's bytes as `git add` would store them, where only line endings make a difference."""
+        stored = self.added(path, data, write=False).sha
+        plain = data.replace(b"\r\n", b"\n")
+        return plain if plain != data and blob_sha(plain) == stored else data
 
     def added(self, path: str, data: bytes, *, write: bool) -> Entry:
         """`data` as `git add` would have it at `path`: line endings and LFS, but no other filter."""
@@ -266,13 +295,19 @@ def without_credentials(url: str) -> str:
     return scheme + separator + host.rpartition("@")[2] + slash + path
 
 
+def blob_sha(data: bytes) -> str:
+    """The id that git gives a blob of these bytes."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
 def _clear(*stale: Path) -> None:
     """Remove lock files of git on refs of ours that stay for a second: no living git holds one that long."""
     for path in stale:
         deadline = time.monotonic() + 1
         while path.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()
 
 
 def _is_advance(update: RefUpdate) -> bool:

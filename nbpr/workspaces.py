@@ -11,7 +11,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from nbpr import locks
@@ -28,17 +28,24 @@ def workspace(repository: Objects) -> Iterator[Path]:
         return
     folder = folder_of(repository)
     root = folder / f"{PREFIX}{secrets.token_hex(6)}"
-    with locks.lock(_lock_of(root)):
-        sweep(repository)
-        root.mkdir(parents=True)
-        repository.work = root
-        try:
-            yield root
-        finally:
-            repository.work = None
-            remove(repository, root)
-    with suppress(OSError):
-        folder.rmdir()
+    try:
+        with locks.lock(_lock_of(root)):
+            sweep(repository)
+            root.mkdir(parents=True)
+            repository.work = root
+            try:
+                yield root
+            finally:
+                repository.work = None
+                remove(repository, root)
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def adding(repository: Objects) -> AbstractContextManager[bool]:
+    """One `git worktree add` at a time: git reads every other record, and gives up on one that is half made."""
+    return locks.lock(repository.own_dir / "worktrees.lock")
 
 
 def folder_of(repository: Objects) -> Path:
@@ -63,6 +70,8 @@ def sweep(repository: Objects) -> list[Path]:
         locks.discard(repository.common_dir / locks.REFS, *(repository.own_dir / "locks").glob("*.lock"))
         with suppress(OSError):
             (repository.own_dir / "locks").rmdir()
+        with adding(repository):
+            _forget_half_made(repository)
         return found + _stale_ref_locks(repository)
 
 
@@ -103,6 +112,18 @@ def remove_worktree(repository: Objects, root: Path) -> None:
         shutil.rmtree(records / root.name, ignore_errors=True)
     with suppress(OSError):
         records.rmdir()
+
+
+def _forget_half_made(repository: Objects) -> None:
+    """Forget records of ours that a killed git began and whose worktree it did not make."""
+    for record in (repository.common_dir / "worktrees").glob(f"{PREFIX}*"):
+        try:
+            made = Path((record / "gitdir").read_text(encoding="utf-8").strip()).exists()
+            made = made and bool((record / "commondir").read_text(encoding="utf-8").strip())
+        except OSError:
+            made = False
+        if not made:
+            shutil.rmtree(record, ignore_errors=True)
 
 
 def _is_of(record: Path, root: Path) -> bool:

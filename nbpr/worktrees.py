@@ -6,6 +6,7 @@ LFS's, submodules taken from the user's own copies, and the ignored files that `
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
@@ -53,10 +54,15 @@ def worktree(repository: Repository, commit: str, tree: str, link: Sequence[str]
     with workspaces.workspace(repository) as folder:
         root = folder / f"{workspaces.PREFIX}{secrets.token_hex(6)}"
         try:
-            repository.run("worktree", "add", "--detach", "--no-checkout", "--quiet", root, commit)
-            repository.run("read-tree", "--reset", "-u", tree, cwd=root, settings=repository.safe_filters)
-            notes = _submodules(repository, root, tree)
-            yield Worktree(root, _links(repository, root, link), tuple(notes))
+            # A sparse checkout is the user's view; runs need every file.
+            settings = (*repository.safe_filters, "core.sparseCheckout=false", "index.sparse=false")
+            words = ("worktree", "add", "--detach", "--no-checkout", "--quiet", root, commit)
+            with workspaces.adding(repository):
+                repository.run(*words, settings=settings)
+            repository.run("read-tree", "--reset", "-u", tree, cwd=root, settings=settings)
+            notes = list(_submodules(repository, root, tree))
+            linked = [_link(repository.root, root, path, notes) for path in _linkable(repository, link)]
+            yield Worktree(root, tuple(found for found in linked if found), tuple(notes))
         finally:
             workspaces.remove_worktree(repository, root)
 
@@ -79,10 +85,6 @@ def _gitlinks(repository: Repository, tree: str) -> list[Entry]:
     return [entry for entry in repository.entries(tree) if entry.mode == "160000"]
 
 
-def _links(repository: Repository, root: Path, patterns: Sequence[str]) -> tuple[Linked, ...]:
-    return tuple(_link(repository.root / path, root / path, path) for path in _linkable(repository, patterns))
-
-
 def _linkable(repository: Repository, patterns: Sequence[str]) -> list[str]:
     if not patterns:
         return []
@@ -94,7 +96,12 @@ def _linkable(repository: Repository, patterns: Sequence[str]) -> list[str]:
     return [path for path in paths if (repository.root / path).is_file()]
 
 
-def _link(source: Path, target: Path, path: str) -> Linked:
+def _link(checkout: Path, root: Path, path: str, notes: list[str]) -> Linked | None:
+    """Put one ignored file into the worktree, unless the branch has something in its place; then a note says so."""
+    source, target = checkout / path, root / path
+    if os.path.lexists(target) or not _can_hold(target.parent, root):
+        notes.append(f"link: {path} was left out, since the branch itself has something there")
+        return None
     facts = source.stat()
     target.parent.mkdir(parents=True, exist_ok=True)
     if facts.st_size > COPY_UP_TO:
@@ -103,3 +110,10 @@ def _link(source: Path, target: Path, path: str) -> Linked:
     shutil.copy2(source, target)
     target.chmod(0o444)
     return Linked(path, None, facts.st_size, facts.st_mtime_ns)
+
+
+def _can_hold(folder: Path, root: Path) -> bool:
+    """Whether a folder is, or can be made, a real one within the worktree: a link of the branch may lead anywhere."""
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    return folder.is_dir() and folder.resolve().is_relative_to(root.resolve())

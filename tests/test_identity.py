@@ -26,7 +26,7 @@ def pull(number: int, known: Identity, state: State = "open", head: str | None =
 
 
 def find(pulls: list[PullRequest], who: Identity, wanted: Wanted | None = None) -> int | None:
-    found = identity.find(pulls, who, wanted or Wanted(), ADA)
+    found = identity.find(pulls, who, wanted or Wanted())
     return found.number if found else None
 
 
@@ -49,8 +49,28 @@ def test_an_earlier_key_still_counts() -> None:
     assert find([revised], mine("k1", title="quite another")) == 1
 
 
-def test_another_login_is_another_author() -> None:
-    assert find([pull(1, mine(), login="somebody")], mine()) is None
+def test_whoever_proposed_once_is_still_an_author() -> None:
+    first = pull(1, mine())
+    other = pull(1, mine("k2", author="somebody").after(first))
+    assert find([other], mine()) == 1
+    assert find([other], mine("k2", author="somebody")) == 1
+    assert find([other], mine(author="nobody")) is None
+
+
+def test_every_title_counts_and_the_forges_too() -> None:
+    first = pull(1, mine("k1"))
+    second = pull(1, mine("k2", title="U").after(first))
+    retitled = replace(second, title="By hand")
+    for title in ("T", "U", "By hand"):
+        assert find([retitled], mine("k3", title=title)) == 1
+    assert find([retitled], mine("k3", title="V")) is None
+
+
+def test_another_base_is_another_pull_request() -> None:
+    assert find([pull(1, mine())], mine(), Wanted(base="main")) == 1
+    assert find([pull(1, mine())], mine(), Wanted(base="release")) is None
+    with pytest.raises(Conflict, match="goes into main"):
+        find([pull(1, mine())], mine(), Wanted(pull=1, base="release"))
 
 
 def test_merged_is_spent_and_closed_is_an_answer() -> None:
@@ -76,7 +96,7 @@ def test_by_number_and_by_branch() -> None:
 
 @given(st.text(), st.text(), st.lists(st.text(min_size=1), min_size=1))
 def test_what_a_body_says_comes_back(author: str, title: str, notebooks: list[str]) -> None:
-    known = Identity(author, "k", tuple(notebooks), title, ("j",), "passed")
+    known = Identity(author, "k", tuple(notebooks), title, ("j",), "passed", (title,), (author,))
     body = f"before\n\n{known.comment()}\nafter"
     assert identity.read(body) == known
     assert "-->" not in known.comment()[:-3]

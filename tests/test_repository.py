@@ -223,10 +223,17 @@ class TestPublishing:
     def test_which_remote(self, repository: Path, remote: Path) -> None:
         repo = Repository.discover(repository)
         git(repository, "remote", "add", "upstream", str(remote))
-        assert repo.remote() == "origin"
         git(repository, "config", "branch.main.remote", "upstream")
+        assert repo.remote() == "origin"
+        assert repo.remote("upstream") == "upstream"
+        git(repository, "remote", "rename", "origin", "other")
         assert repo.remote() == "upstream"
-        assert repo.remote("origin") == "origin"
+        git(repository, "config", "--unset", "branch.main.remote")
+        with pytest.raises(BadInput, match="which remote"):
+            repo.remote()
+        git(repository, "remote", "remove", "other")
+        assert repo.remote() == "upstream"
+        git(repository, "remote", "rename", "upstream", "origin")
         with pytest.raises(BadInput, match="no remote 'elsewhere'"):
             repo.remote("elsewhere")
 

@@ -9,7 +9,7 @@ import typer
 from nbpr.cli.output import AsJson, DryRun, progress_line, show
 
 if TYPE_CHECKING:
-    from nbpr.sync import Synced
+    pass
 
 app = typer.Typer()
 

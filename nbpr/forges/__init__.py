@@ -5,15 +5,16 @@ A forge moves the pull request and its branch together, as far as it can: the lo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
+from nbpr.branches import Branches
 from nbpr.config import Config
 from nbpr.errors import BadInput
 from nbpr.forges.pullrequest import Comment, Forge, Opening, PullRequest, State
 from nbpr.repository import Repository, without_credentials
 
-__all__ = ["FORGES", "Comment", "Forge", "Opening", "PullRequest", "State", "forge_for", "is_path"]
+__all__ = ["FORGES", "Comment", "Forge", "Opening", "PullRequest", "State", "bring_up_to_date", "forge_for", "is_path"]
 
 
 def _local(repository: Repository, config: Config, now: Callable[[], datetime] | None) -> Forge:
@@ -43,6 +44,16 @@ def forge_for(repository: Repository, config: Config, *, now: Callable[[], datet
             hint='pull requests in git itself: --forge local, or forge = "local" in [tool.nbpr]',
         )
     return FORGES["local"](repository, config, now)
+
+
+def bring_up_to_date(forge: Forge, branches: Branches, config: Config, names: Iterable[str] = ()) -> None:
+    """Fetch the forge's pull requests, the branches that they are made of, those of ours, and `names`."""
+    own = config.branch_prefix.rstrip("/")
+    branches.fetch([f"{own}*", *(f"{name}*" for name in names)], forge.refspecs())
+    known = {name for pull in forge.find(state=None) if pull.state != "closed" for name in (pull.head, pull.base)}
+    further = sorted(name for name in known if not name.startswith((own, *names)))
+    if further:
+        branches.fetch(f"{name}*" for name in further)
 
 
 def is_path(url: str) -> bool:
