@@ -175,6 +175,38 @@ class TestWhichPullRequest:
             assert updated["pull_request"]["number"] == 1
         assert len(projects.pulls(project)) == 1
 
+    def test_into_another_base_it_is_another_one(self, shared: Repository) -> None:
+        git(shared.root, "push", "-q", "origin", "main:release")
+        propose(shared, set_threshold(0.90), config=QUICK)
+        other = propose(shared, set_threshold(0.90), config=QUICK, base="release")
+        assert (other["operation"], other["base"], other["pull_request"]["number"]) == ("created", "release", 2)
+        assert propose(shared, set_threshold(0.90), config=QUICK)["pull_request"]["number"] == 2
+
+    def test_a_branch_in_the_way_of_the_prefix_is_named(self, shared: Repository) -> None:
+        git(shared.root, "push", "-q", "origin", "main:agent")
+        with pytest.raises(BadInput, match="there is a branch agent"):
+            propose(shared, set_threshold(0.90))
+
+    def test_odd_bodies_do_not_break_what_comes_after(self, project: Repository) -> None:
+        body = "x\x01y\x1f --> <!-- /nbpr --> ```\n<details>"
+        made = propose(project, NOTE, body=body)
+        again = propose(project, NOTE, set_threshold(0.91), config=QUICK, pull=1)
+        assert (again["operation"], again["pull_request"]["number"]) == ("updated", 1)
+        assert made["branch"] == again["branch"]
+
+    def test_branches_of_ones_own_are_looked_at_anew(self, shared: Repository, tmp_path: Path) -> None:
+        made = propose(shared, NOTE, branch="feature/x")
+        theirs = projects.clone(shared, tmp_path)
+        git(theirs, "switch", "-q", "feature/x")
+        (theirs / "theirs.txt").write_text("theirs")
+        git(theirs, "add", ".")
+        git(theirs, "commit", "-qm", "by hand")
+        git(theirs, "push", "-q")
+        more = propose(shared, NOTE, set_threshold(0.91), config=QUICK, pull=1)
+        assert (more["operation"], more["branch"]) == ("updated", "feature/x")
+        assert projects.blob(shared, "feature/x", "theirs.txt") == b"theirs"
+        assert made["pull_request"]["number"] == more["pull_request"]["number"]
+
 
 class TestOtherPeople:
     def test_their_commits_on_the_branch_stay(self, shared: Repository, tmp_path: Path) -> None:
@@ -411,6 +443,17 @@ class TestWhatRuns:
         run = notebook.parse(projects.blob(project, made["branch"], RUN), RUN)
         assert run.cells[1].source == NOTE["source"]
         assert any(cell.outputs for cell in run.cells)
+
+    @pytest.mark.parametrize("policy", ["none", "scraps", "marked"])
+    def test_what_is_kept_of_the_outputs_does_not_change_the_verdict(self, project: Repository, policy: str) -> None:
+        bounds = {"health_score": {"min": 0.5}}
+        made = propose(project, set_threshold(0.90), config={"outputs": policy, "scraps": bounds})
+        assert made["verdict"] == "passed"
+        assert any(f["message"] == "1 of 4 cells checked" for f in made["findings"])
+        assert made["scraps"][0]["after"] == 4
+        stored = json.loads(projects.blob(project, made["branch"], RUN))
+        kept = sum(len(cell.get("outputs", [])) for cell in stored["cells"])
+        assert kept == {"none": 0, "scraps": 2, "marked": 3}[policy]
 
 
 class TestDryRun:

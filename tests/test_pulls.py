@@ -123,3 +123,30 @@ def test_what_show_prints(shared: Repository) -> None:
     assert "Fewer pages at night." in shown
     assert "<!--" not in shown
     assert "\x1b" not in shown
+
+
+def test_a_stale_run_is_made_anew_also_where_base_has_not_moved(shared: Repository, tmp_path: Path) -> None:
+    made = propose(shared, set_threshold(0.90), config=QUICK)
+    theirs = projects.clone(shared, tmp_path)
+    git(theirs, "switch", "-q", made["branch"])
+    place = theirs / NOTEBOOK
+    good = place.read_text()
+    place.write_text(good.replace("alerts = sum(1 for k", "alerts = 1 / 0 + sum(1 for k"))
+    git(theirs, "commit", "-qam", "break it")
+    git(theirs, "push", "-q")
+    with pytest.raises(CheckFailed, match="ZeroDivisionError"):
+        pulls.merge(connect(shared), 1)
+    place.write_text(good.replace("agents = 24", "agents = 12"))
+    git(theirs, "commit", "-qam", "mend it")
+    git(theirs, "push", "-q")
+    merged = pulls.merge(connect(shared), 1)
+    assert [run["role"] for run in merged.runs] == ["reference"]
+    assert "4 alerts below 0.9" in projects.blob(shared, "main", RUN).decode()
+
+
+def test_a_draft_that_passed_becomes_ready_by_proposing_it_as_more(shared: Repository) -> None:
+    assert propose(shared, NOTE, config=QUICK, draft=True)["pull_request"]["draft"]
+    assert propose(shared, NOTE, config=QUICK, draft=True)["operation"] == "unchanged"
+    ready = propose(shared, NOTE, config=QUICK)
+    assert (ready["operation"], ready["pull_request"]["draft"]) == ("updated", False)
+    assert propose(shared, NOTE, config=QUICK)["operation"] == "unchanged"

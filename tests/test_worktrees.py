@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nbpr.errors import BadInput
-from nbpr.repository import Repository
+from nbpr.repository import Entry, Repository
 from nbpr.workspaces import folder_of
 from nbpr.worktrees import worktree
 from tests.conftest import git
@@ -143,3 +143,26 @@ def test_files_in_lfs_come_whole_and_go_in_as_pointers(repo: Repository) -> None
         assert (made.root / "big.bin").read_bytes() == b"large" * 1000
     entry = repo.added("other.bin", b"new" * 1000, write=True)
     assert repo.read_blob(entry.sha).startswith(b"version https://git-lfs")
+
+
+def test_links_never_lead_out_of_the_worktree_nor_over_the_branchs_own(repo: Repository, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    (victim / "deep").mkdir(parents=True)
+    (victim / "deep" / "in put.csv").write_text("precious")
+    linked = repo.edited_tree(repo.head, {"data": Entry("120000", repo.store(str(victim).encode()), "data")})
+    with worktree(repo, str(repo.head), linked, ["data/**"]) as made:
+        assert "left out" in made.notes[0]
+    assert (victim / "deep" / "in put.csv").read_text() == "precious"
+    tracked = repo.edited_tree(repo.head, {"data/deep/in put.csv": b"committed"})
+    with worktree(repo, str(repo.head), tracked, ["data/**"]) as made:
+        assert (made.root / "data" / "deep" / "in put.csv").read_text() == "committed"
+    a_file = repo.edited_tree(repo.head, {"data": b"a file"})
+    with worktree(repo, str(repo.head), a_file, ["data/**"]) as made:
+        assert (made.root / "data").read_text() == "a file"
+
+
+def test_a_sparse_checkout_is_no_sparse_worktree(repo: Repository) -> None:
+    git(repo.root, "sparse-checkout", "set", "nothing")
+    assert not (repo.root / "src").exists()
+    with worktree(repo, str(repo.head), "HEAD^{tree}") as made:
+        assert (made.root / "src" / "mod ü.py").exists()
