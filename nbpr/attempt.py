@@ -51,6 +51,18 @@ def check_parameters(source: Notebook, given: Mapping[str, Any]) -> None:
         raise BadInput(f"{source.name}: no parameter {unknown[0]!r}; the parameters cell assigns: {there}")
 
 
+def check_limits(config: Config) -> None:
+    """Raises `BadInput` for a limit that is asked for and cannot be kept yet: better no run than one without it."""
+    if config.execute.memory is not None:
+        raise BadInput(
+            "execute.memory cannot be kept yet", hint="leave it out, and limit the whole command (ulimit -v)"
+        )
+    if config.execute.sandbox == "bwrap":
+        raise BadInput(
+            'execute.sandbox = "bwrap" is not there yet', hint='use "auto" or "none", and a container around'
+        )
+
+
 @dataclass(frozen=True)
 class Attempt:
     """One notebook, `source`, which lies at `path` (POSIX) below `root`, to be run with `parameters`."""

@@ -114,11 +114,12 @@ class Bench:
 
     def guard(self, slot: Slot, expect: str | None) -> None:
         """Conflict if the cell is not what whoever wrote the edit has seen."""
-        hint = "read the cell again and write the edit anew"
+        hint = "read the cell again (nbpr cells), and give its source_hash as `expect` to change it all the same"
         seen = {cell.source_hash for cell in (slot.before, slot.cell) if cell}
         if expect is not None and expect not in seen:
             raise Conflict(f"{self.notebook.name}: cell {slot.key!r} is not as it was read", hint=hint)
-        was = self.last.by_key.get(slot.key) if self.last else None
+        # Whoever names the cell as it is now has read what the other one wrote.
+        was = self.last.by_key.get(slot.key) if self.last and expect is None else None
         if was and slot.before and was.source != slot.before.source:
             raise Conflict(f"{self.notebook.name}: cell {slot.key!r} was changed by somebody else", hint=hint)
 

@@ -29,10 +29,12 @@ _AS_NBSTRIPOUT = (
     "cell.metadata.scrolled",
     "cell.metadata.trusted",
 )
-#: What else runs leave behind: papermill (parameters and absolute paths), Colab (who ran it, when), Deepnote.
+#: What else runs leave behind: papermill (parameters, absolute paths), nbpr itself, Colab (who ran it), Deepnote.
 _RUN_STATE = (
     "metadata.papermill",
+    "metadata.nbpr",
     "cell.metadata.papermill",
+    "cell.metadata.nbpr-left-out",
     "cell.metadata.executionInfo",
     "cell.metadata.outputId",
     "cell.metadata.execution_start",

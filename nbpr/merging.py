@@ -35,7 +35,7 @@ def merge_trees(repository: Repository, config: Config, ancestor: str, ours: str
         if conflicts:
             raise Conflict(
                 "both sides changed the same: " + "; ".join(conflicts),
-                hint="bring base into the branch and mend it there: nbpr propose … --refresh, or git merge",
+                hint="merge base into the branch by hand, mend it there and push: git merge",
             )
         lines = [line for path, entry in resolved.items() for line in _index_lines(path, entry)]
         stdin = "".join(line + "\0" for line in lines).encode("utf-8", "surrogateescape")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nbpr.diff.changes import NotebookDiff
+from nbpr.findings import Verdict
 from nbpr.identity import END, Identity
 from nbpr.plans import Plan, Proposal
 from nbpr.proofs import Proof
@@ -57,14 +58,20 @@ def _wrapped(text: str) -> str:
     )
 
 
-def report(plan: Plan, proof: Proof, diffs: tuple[NotebookDiff, ...], operation: str = "") -> Report:
+def report(
+    plan: Plan,
+    proof: Proof,
+    diffs: tuple[NotebookDiff, ...],
+    verdict: Verdict | None,
+    operation: str = "",
+) -> Report:
     """What there is to say of a proposal, for every renderer."""
     proposal = plan.proposal
     why = "\n\n".join(part for part in (proposal.body.strip(), "\n".join(_references(proposal))) if part)
     return Report(
         title=proposal.title,
         key=plan.identity.key,
-        verdict=proof.verdict,
+        verdict=verdict,
         operation=operation,
         why=why,
         diffs=diffs,
@@ -77,7 +84,7 @@ def report(plan: Plan, proof: Proof, diffs: tuple[NotebookDiff, ...], operation:
 
 def body(plan: Plan, proof: Proof, diffs: tuple[NotebookDiff, ...], identity: Identity) -> str:
     """nbpr's part of the pull request's body, from its first marker to its last."""
-    rendered = markdown.render(report(plan, proof, diffs)).rstrip("\n")
+    rendered = markdown.render(report(plan, proof, diffs, proof.verdict)).rstrip("\n")
     return f"{rendered}\n\n{identity.comment()}\n{END}"
 
 

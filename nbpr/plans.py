@@ -397,7 +397,10 @@ def inputs(repository: Repository, plan: Plan) -> dict[str, str]:
 def _warnings(repository: Repository, config: Config, proposal: Proposal) -> Iterable[Finding]:
     """What the runs will not see: files edited in the checkout that are not part of the proposal."""
     for path in repository.edited() if repository.head else ():
-        if path.endswith(".ipynb") or path in proposal.include or not runs.is_input(path, config):
+        # Settings are read from the checkout, edited or not.
+        if path.endswith(".ipynb") or path == "nbpr.toml" or path in proposal.include:
+            continue
+        if not runs.is_input(path, config):
             continue
         message = f"{path} is edited in the checkout but not part of this proposal; the run used the committed one"
         yield Finding("execute", "warning", path, message, hint=f"--include {path} takes it along")

@@ -44,7 +44,11 @@ class Outcome:
     @property
     def report(self) -> Report:
         """What there is to say of it, for every renderer."""
-        return messages.report(self.plan, self.proof, self.diffs, self.in_words)
+        shown = messages.report(self.plan, self.proof, self.diffs, self.verdict, self.in_words)
+        if self.operation != "unchanged":
+            return shown
+        # What is there already was shown when it was proposed; its title is the forge's, not the one given now.
+        return replace(shown, title=self.pull.title if self.pull else "", diffs=())
 
     @property
     def in_words(self) -> str:

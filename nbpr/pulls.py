@@ -45,11 +45,12 @@ class Merge:
     runs: tuple[Any, ...] = ()
 
 
-def connect(repository: Repository, config: Config) -> Session:
+def connect(repository: Repository, config: Config, *, fetch: bool = True) -> Session:
     """The repository's forge, after a fetch of everything that its pull requests are made of."""
     forge = forge_for(repository, config)
     branches = Branches(repository, repository.remote(config.remote))
-    bring_up_to_date(forge, branches, config)
+    if fetch:
+        bring_up_to_date(forge, branches, config)
     return Session(repository, config, forge, branches)
 
 
@@ -101,6 +102,8 @@ def merge(session: Session, number: int, *, dry_run: bool = False, say: Say = la
     Notebooks are merged by cell, other files by line. Reference runs that are not of the result are made anew; if
     that fails, nothing is merged (`CheckFailed`). Raises `Conflict` for what cannot be merged, by cell.
     """
+    if dry_run:
+        return _merge(session, number, dry_run, say)
     with workspaces.workspace(session.repository):
         for _ in range(ATTEMPTS):
             try:
@@ -119,10 +122,10 @@ def _merge(session: Session, number: int, dry_run: bool, say: Say) -> Merge:
     base_sha = session.branches.sha(pull.base)
     if base_sha is None:
         raise BadInput(f"the base branch {pull.base!r} of pull request #{number} does not exist any more")
-    say(f"merging #{number} into {pull.base}")
-    tree, merged = _tree(repository, config, pull, base_sha)
     if dry_run:
         return Merge(pull)
+    say(f"merging #{number} into {pull.base}")
+    tree, merged = _tree(repository, config, pull, base_sha)
     proof = _proof(session, pull, base_sha, tree, merged, say)
     if proof.verdict == "failed":
         told = next(finding for finding in proof.findings if finding.level == "error")
@@ -142,7 +145,10 @@ def _mergeable(session: Session, number: int) -> PullRequest:
     if pull.state == "closed":
         raise Conflict(f"pull request #{number} is closed", hint="propose it again with --reopen")
     if pull.draft and pull.state == "open":
-        raise Conflict(f"pull request #{number} is a draft", hint="propose it again without --draft")
+        told = identity.read(pull.body)
+        failed = told is not None and told.verdict == "failed"
+        hint = "its validation failed: mend it first" if failed else "propose it again without --draft"
+        raise Conflict(f"pull request #{number} is a draft", hint=hint)
     return pull
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from nbpr import config as configuration
 from nbpr import engines, interpreters, notebook, reference
-from nbpr.attempt import Attempt, Options, check_parameters
+from nbpr.attempt import Attempt, Options, check_limits, check_parameters
 from nbpr.clean import clean
 from nbpr.config import Config
 from nbpr.engines import Progress
@@ -68,6 +68,8 @@ def execute(
     parameter, engine or interpreter, `Missing` where a package is not installed.
     """
     engine = engines.named(options.engine)
+    engine.check()
+    check_limits(config.for_notebook(path))
     tried = attempt(source, path, root, config, options)
     try:
         choice = tried.choose()

@@ -8,6 +8,7 @@ what was merged already changes nothing: killed at any moment, the same command 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from nbpr import notebook, workspaces
@@ -44,11 +45,12 @@ def sync(repository: Repository, config: Config, *, dry_run: bool = False, say: 
     head = repository.head
     if remote is None or not branch or head is None:
         raise BadInput("sync needs a remote and a branch that is checked out", hint="git switch main")
-    with workspaces.workspace(repository):
+    with nullcontext() if dry_run else workspaces.workspace(repository):
         say(f"looking at {branch} on {remote}")
         branches = Branches(repository, remote)
-        branches.fetch([f"{branch}*"], forge_for(repository, config).refspecs())
-        target = branches.sha(branch)
+        if not dry_run:
+            branches.fetch([f"{branch}*"], forge_for(repository, config).refspecs())
+        target = branches.remembered_sha(branch) if dry_run else branches.sha(branch)
         if target is None:
             raise BadInput(f"{remote} has no branch {branch}", hint="switch to the one that proposals are merged into")
         if repository.is_ancestor(target, head):

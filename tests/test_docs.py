@@ -167,12 +167,16 @@ def test_every_setting_is_documented_with_its_default() -> None:
     assert told == settings()
 
 
-def test_what_is_not_applied_is_said_to_be() -> None:
-    """Settings that no code reads are named as such, and only these."""
-    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "nbpr").rglob("*.py"))
-    unread = {name for name in ("memory", "sandbox", "timeout", "jobs") if f".{name}" not in code}
-    told = {row[0].strip("`") for row in rows(page("configuration.md")) if "not applied yet" in row[-1]}
-    assert told == {f"execute.{name}" for name in unread}
+def test_what_is_not_there_yet_is_said_to_be_and_refused() -> None:
+    """Limits that cannot be kept are named as such, and a run that asks for one is refused."""
+    from nbpr.attempt import check_limits
+
+    told = {row[0].strip("`") for row in rows(page("configuration.md")) if "not there yet" in row[-1]}
+    assert told == {"execute.memory", "execute.sandbox"}
+    for execute in (config.Execute(memory=1), config.Execute(sandbox="bwrap")):
+        with pytest.raises(errors.BadInput):
+            check_limits(config.Config(execute=execute))
+    check_limits(config.Config())
 
 
 def test_every_check_is_documented() -> None:

@@ -118,6 +118,7 @@ def test_commits_of_ones_own_are_not_passed_over(project: Repository, tmp_path: 
 
 def test_a_dry_run_says_and_does_not(project: Repository, tmp_path: Path) -> None:
     meanwhile(project, tmp_path, {"new.txt": "n\n"})
+    git(project.root, "fetch", "-q")  # a dry run does not even fetch
     before = projects.state(project.root)
     assert synced(project, dry_run=True).updated == ("new.txt",)
     assert projects.state(project.root) == before

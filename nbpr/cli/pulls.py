@@ -101,7 +101,7 @@ def merge(number: Number, forge: ForgeName = None, dry_run: DryRun = False, as_j
     from nbpr import pulls
 
     with progress_line() as say:
-        merged = pulls.merge(_open(forge), number, dry_run=dry_run, say=say)
+        merged = pulls.merge(_open(forge, fetch=not dry_run), number, dry_run=dry_run, say=say)
     for finding in merged.findings:
         note(f"{finding.level}: {finding.path}: {finding.message}")
     result: dict[str, Any] = {
@@ -110,7 +110,8 @@ def merge(number: Number, forge: ForgeName = None, dry_run: DryRun = False, as_j
         "runs": merged.runs,
     }
     word = "would be merged" if dry_run else "merged"
-    show(result, as_json, lambda: f"#{number} {word} into {merged.pull.base} ({(merged.pull.merge_sha or '')[:12]})")
+    sha = f" ({merged.pull.merge_sha[:12]})" if merged.pull.merge_sha else ""
+    show(result, as_json, lambda: f"#{number} {word} into {merged.pull.base}{sha}")
 
 
 @app.command("close")
@@ -132,9 +133,9 @@ def close(
     show({"pull_request": pull.as_full_json()}, as_json, lambda: f"#{number} closed")
 
 
-def _open(forge: str | None) -> Any:
+def _open(forge: str | None, *, fetch: bool = True) -> Any:
     from nbpr import config, pulls
     from nbpr.repository import Repository
 
     repository = Repository.discover()
-    return pulls.connect(repository, config.load(repository.root, {"forge": forge}))
+    return pulls.connect(repository, config.load(repository.root, {"forge": forge}), fetch=fetch)

@@ -18,6 +18,9 @@ class Engine(Protocol):
 
     name: str
 
+    def check(self) -> None:
+        """Raises `Missing` where the engine's package is not installed."""
+
     def run(
         self,
         request: Request,

@@ -33,6 +33,11 @@ class Papermill:
 
     name = "papermill"
 
+    def check(self) -> None:
+        """Raises `Missing` where papermill is not installed."""
+        if importlib.util.find_spec("papermill") is None:
+            raise Missing("papermill")
+
     def run(
         self,
         request: Request,
@@ -43,8 +48,7 @@ class Papermill:
 
         Raises `Missing` where papermill is not installed. Whatever happens in the run itself is an answer.
         """
-        if importlib.util.find_spec("papermill") is None:
-            raise Missing("papermill")
+        self.check()
         started, clock = _now(), time.monotonic()
         with private_folder() as folder:
             _prepare(folder, request)
