@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nbpr import locks, process
-from nbpr.errors import BadInput
+from nbpr.errors import BadInput, NotAllowed
 from nbpr.process import Completed, ProcessFailed
 from nbpr.steps import step
 
@@ -38,6 +39,15 @@ NOTHING = "0" * 40
 _WRITES = frozenset(
     """hash-object read-tree update-index write-tree commit-tree update-ref push fetch worktree clone checkout
     checkout-index merge commit add config""".split()
+)
+
+
+#: Those whose failure may be the other side's, which says more of it.
+_REMOTE = frozenset({"push", "fetch", "ls-remote"})
+
+#: What git says when the file system refuses.
+_REFUSED = re.compile(
+    rb"No space left|File too large|Disk quota|Read-only file system|Permission denied|insufficient permission"
 )
 
 
@@ -100,7 +110,13 @@ class Objects:
         argv = ["git", *QUIET, *extra, "-C", cwd or self.root, *words]
         boundary = step(f"git {words[0]}") if words[0] in _WRITES else nullcontext()
         with boundary:
-            return process.run(argv, env=environment, stdin=stdin, accept=accept, pass_fds=locks.descriptors())
+            try:
+                return process.run(argv, env=environment, stdin=stdin, accept=accept, pass_fds=locks.descriptors())
+            except ProcessFailed as failure:
+                if words[0] in _REMOTE or not _is_refused(failure.completed):
+                    raise
+                message = f"git {words[0]}: {failure.completed.complaint or 'a file was not allowed to grow'}"
+                raise NotAllowed(message, hint="see the space and the permissions there") from None
 
     def git(self, *words: str | Path, accept: Collection[int] = (0,)) -> str:
         """What git printed for `words`, as text."""
@@ -291,6 +307,11 @@ class Objects:
         name, _, email = self.author.rpartition(" <")
         fallback = {"NAME": name, "EMAIL": email.rstrip(">")}
         return {f"GIT_{who}_{key}": value for who in ("AUTHOR", "COMMITTER") for key, value in fallback.items()}
+
+
+def _is_refused(completed: Completed) -> bool:
+    """Whether the file system stood in the way: git says so, or was ended for writing over a limit on file sizes."""
+    return completed.returncode == -getattr(signal, "SIGXFSZ", 0) or bool(_REFUSED.search(completed.stderr))
 
 
 def _commit(record: Sequence[str]) -> Commit:

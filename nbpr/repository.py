@@ -327,7 +327,10 @@ def _not_a_checkout(start: Path, complaint: str) -> NbprError:
 _LOST = re.compile(
     rb"stale info|fetch first|non-fast-forward|cannot lock ref|failed to lock|already exists|incorrect old value"
 )
-_DECLINED = re.compile(rb"declined|protected|permission|denied|not allowed|403|unauthorized|deny", re.IGNORECASE)
+_DECLINED = re.compile(
+    rb"No space left|File too large|declined|protected|permission|denied|not allowed|403|unauthorized|deny",
+    re.IGNORECASE,
+)
 
 
 def _remote_failure(words: Sequence[str], completed: Completed) -> NbprError:

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from nbpr import __version__
-from nbpr.errors import BadInput, Interrupted, NbprError
+from nbpr.errors import BadInput, Interrupted, NbprError, NotAllowed
 
 #: Each command and the file that has it, in the order of the help page. A file is loaded when it is needed.
 COMMANDS: dict[str, str] = {
@@ -95,6 +95,10 @@ def run(arguments: Sequence[str]) -> int:
         # The reader went away (`nbpr diff | head`); that is their business, and nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        refused = NotAllowed(f"{where}{error.strerror or error}", hint="see the space and the permissions there")
+        return _report(refused, as_json)
     except Exception as error:  # noqa: BLE001 - the boundary: whatever gets here is a bug of ours
         return _report(_bug(error, arguments), as_json)
     # Typer makes an interruption an exit of its own, with the shell's code for it.
