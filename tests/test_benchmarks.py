@@ -15,6 +15,8 @@ from benchmarks.report import Result, markdown, standing
 from benchmarks.rows import ROWS, Pair, Row
 from benchmarks.stage import Stage, stage
 
+pytestmark = pytest.mark.slow
+
 ENV = {"PATH": os.environ["PATH"]}
 
 

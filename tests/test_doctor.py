@@ -15,6 +15,8 @@ from nbpr.errors import BadInput
 from tests.conftest import git
 from tests.test_setup import everything, notebook, put
 
+pytestmark = pytest.mark.slow
+
 CLEAN = notebook(outputs=[], execution_count=None)
 
 

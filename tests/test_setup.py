@@ -17,6 +17,8 @@ from nbpr.config import load
 from nbpr.errors import BadInput, NotAllowed
 from tests.conftest import git
 
+pytestmark = pytest.mark.slow
+
 DRIVERS = ["filter.nbpr.clean", "filter.nbpr.smudge", "filter.nbpr.required", "diff.nbpr.command"]
 
 

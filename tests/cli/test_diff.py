@@ -16,6 +16,8 @@ from nbpr.notebook import quick_imports
 from tests.conftest import git
 from tests.diff.scripts import book, code, stream
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Path:

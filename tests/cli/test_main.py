@@ -17,6 +17,8 @@ from tests import projects
 from tests.conftest import git
 from tests.projects import NOTEBOOK
 
+pytestmark = pytest.mark.slow
+
 
 def nbpr(cwd: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """The real program, in a process of its own."""

@@ -146,6 +146,7 @@ def test_an_edited_line_is_nbdimes_own_diff() -> None:
     assert diff(before, after) == nbdime.diff_notebooks(from_dict(before), from_dict(after))
 
 
+@pytest.mark.slow
 def test_one_source_that_is_too_long_to_be_likened_is_diffed_by_lines() -> None:
     sources = ["\n".join(f"x_{i} = {f'{i * step} + ' * 60}0" for i in range(20)) for step in (3, 7)]
     before, after = (book(code(source, "a"), code(f"y = {source[6]}", "b")) for source in sources)
@@ -157,6 +158,7 @@ def test_one_source_that_is_too_long_to_be_likened_is_diffed_by_lines() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_what_nbdime_would_take_minutes_for_is_done_in_seconds() -> None:
     numbers = random.Random(7)
     tables = ["".join(f"<td>{numbers.random():.4f}</td>\n" for _ in range(450)) for _ in range(40)]

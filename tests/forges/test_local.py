@@ -141,9 +141,8 @@ def test_merging_moves_base_and_takes_the_mark_away(place: Repository) -> None:
     assert Branches(place, place.remote()).sha("main") == merge
 
 
+@pytest.mark.parametrize("place", ["alone"], indirect=True)
 def test_a_base_that_is_checked_out_moves_only_when_clean(place: Repository) -> None:
-    if place.remote():
-        pytest.skip("the remote's base is checked out nowhere")
     forge = forge_of(place)
     pull = forge.open(opening(place))
     base = str(place.head)
@@ -172,9 +171,8 @@ def test_closing_keeps_the_commits(place: Repository) -> None:
     assert again.number == 2
 
 
+@pytest.mark.parametrize("place", ["alone"], indirect=True)
 def test_without_a_remote_a_checked_out_branch_is_left_alone(place: Repository) -> None:
-    if place.remote():
-        pytest.skip("the remote's branches are checked out nowhere")
     forge = forge_of(place)
     pull = forge.open(opening(place))
     git(place.root, "switch", "-q", "agent/x")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from nbpr.render import escape
 
 
+@pytest.mark.slow
 def test_nothing_that_hides_or_commands_is_passed_on() -> None:
     shown = "".join(map(chr, range(0x110000)))
     kinds = {sign: unicodedata.category(sign) for sign in set(escape.visible(shown))}
