@@ -7,6 +7,7 @@ do not: what a notebook leaves behind must not lock a repository.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +15,17 @@ from pathlib import Path
 #: The lock under which refs are moved, in a git directory, one's own or a remote's on the same machine.
 REFS = "nbpr-refs.lock"
 
-_held: dict[int, Path] = {}
+#: The descriptors of the locks that are held, and the threads that took them.
+_held: dict[int, int] = {}
 
 
 def descriptors() -> tuple[int, ...]:
-    """The locks held by this process, for children that are to hold them too."""
-    return tuple(_held)
+    """The locks that a child started now is to hold too: those of this thread and of the main one.
+
+    Not those of other threads, which may be let go of while the child is being started.
+    """
+    whose = (threading.get_ident(), threading.main_thread().ident)
+    return tuple(descriptor for descriptor, thread in list(_held.items()) if thread in whose)
 
 
 @contextmanager
@@ -29,7 +35,7 @@ def lock(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[boo
     `waiting` is called once if there is somebody to wait for.
     """
     descriptor, waited = _taken(path, waiting)
-    _held[descriptor] = path
+    _held[descriptor] = threading.get_ident()
     try:
         yield waited
     finally:
