@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sysconfig
+import venv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -404,6 +406,25 @@ class TestWhatRuns:
         assert "edited 1,2,3" in projects.blob(project, made["branch"], RUN).decode()
         assert projects.blob(project, made["branch"], "src/rules.py") == b"NAME = 'edited'\n"
         assert not any(f["path"] == "src/rules.py" for f in taken["findings"])
+
+    def test_an_editable_install_of_the_checkout_does_not_get_in_front(self, tmp_path: Path) -> None:
+        nb = projects.dumped([
+            projects.cell("parameters", "code", "k = 1", ("parameters",)),
+            projects.cell("a", "code", "import rules\nprint(rules.NAME)"),
+        ])  # fmt: skip
+        files = {NOTEBOOK: nb, "src/rules.py": "NAME = 'committed'\n", ".gitignore": ".venv/\n"}
+        project = projects.make(tmp_path, files)
+        venv.create(project.root / ".venv", with_pip=False, symlinks=True)
+        (site,) = (project.root / ".venv" / "lib").glob("python*/site-packages")
+        # What pip writes for an editable install, and the packages of this test's own environment.
+        (site / "__editable__.rules.pth").write_text(f"{project.root / 'src'}\n")
+        (site / "packages.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+        projects.write(project.root, {"src/rules.py": "NAME = 'edited'\n"})
+        settings = {**QUICK, "execute": {"python_path": ["src"]}}
+        made = propose(project, {"op": "set_parameter", "name": "k", "value": 2}, config=settings)
+        assert made["verdict"] == "passed", made["findings"]
+        assert made["runs"][0]["environment"]["executable"].startswith(str(project.root / ".venv"))
+        assert "committed" in projects.blob(project, made["branch"], RUN).decode()
 
     def test_a_file_that_only_the_checkout_has_is_hinted_at(self, tmp_path: Path) -> None:
         nb = projects.dumped([projects.cell("a", "code", "print(open('../data/in.csv').read())")])
