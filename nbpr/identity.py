@@ -24,7 +24,10 @@ _PART = re.compile(r"^<!-- nbpr:[^\n]*? -->$.*?^<!-- /nbpr -->$", re.MULTILINE |
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose proposal it is, its key, its notebooks, and every key, author and title that it had before."""
+    """Whose proposal it is, its key, its notebooks, and every key, author and title that it had before.
+
+    `head` is the commit that nbpr last pushed for it.
+    """
 
     author: str
     key: str
@@ -34,6 +37,7 @@ class Identity:
     verdict: Verdict | None = None
     authors: tuple[str, ...] = ()
     titles: tuple[str, ...] = ()
+    head: str | None = None
 
     def comment(self) -> str:
         """The line that the pull request's body carries. `--` would end it, so it is escaped."""
@@ -43,6 +47,7 @@ class Identity:
             "notebooks": list(self.notebooks),
             "titles": list(self.all_titles),
             "verdict": self.verdict,
+            "head": self.head,
         }
         text = json.dumps(facts, ensure_ascii=True)
         return f"<!-- nbpr-proposal {text.replace('--', '-' + chr(92) + 'u002d')} -->"
@@ -84,7 +89,7 @@ def read(body: str) -> Identity | None:
         *authors, author = facts["authors"]
         *titles, title = facts["titles"]
         known = Identity(author, key, tuple(facts["notebooks"]), title, tuple(keys), facts.get("verdict"))
-        return replace(known, authors=tuple(authors), titles=tuple(titles))
+        return replace(known, authors=tuple(authors), titles=tuple(titles), head=facts.get("head"))
     except (ValueError, KeyError, TypeError):
         return None  # somebody edited it; then it is theirs
 

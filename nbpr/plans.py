@@ -300,9 +300,16 @@ def _is_unfinished(plan: Plan, last: Commit | None) -> bool:
 
 
 def last_own_commit(repository: Repository, plan: Plan) -> Commit | None:
-    """The newest commit on the branch that nbpr made, or None."""
+    """The newest commit on the branch that nbpr made, or None.
+
+    Where somebody amended or rebased it, what carries our trailers now is theirs: then it is the one we pushed.
+    """
     if plan.branch_sha is None:
         return None
+    told = identity.read(plan.pull.body) if plan.pull else None
+    pushed = repository.resolve(told.head) if told and told.head else None
+    if pushed is not None and not repository.is_ancestor(pushed, plan.branch_sha):
+        return repository.commits(f"{pushed}^!")[0]
     own = repository.commits(f"{plan.base_sha}..{plan.branch_sha}")
     return next((commit for commit in own if commit.trailer("Nbpr-Key")), None)
 

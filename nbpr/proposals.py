@@ -208,7 +208,7 @@ def _commit(repository: Repository, plan: Plan, proof: Proof) -> str:
 
 def _publish(forge: Forge, plan: Plan, proof: Proof, shown: tuple[NotebookDiff, ...], head: str) -> PullRequest:
     proposal = plan.proposal
-    mine = replace(plan.identity, verdict=proof.verdict)
+    mine = replace(plan.identity, verdict=proof.verdict, head=head)
     part = messages.body(plan, proof, shown, mine)
     draft = proposal.draft or proof.verdict == "failed"
     if plan.pull is not None:

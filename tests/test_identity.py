@@ -96,7 +96,7 @@ def test_by_number_and_by_branch() -> None:
 
 @given(st.text(), st.text(), st.lists(st.text(min_size=1), min_size=1))
 def test_what_a_body_says_comes_back(author: str, title: str, notebooks: list[str]) -> None:
-    known = Identity(author, "k", tuple(notebooks), title, ("j",), "passed", (title,), (author,))
+    known = Identity(author, "k", tuple(notebooks), title, ("j",), "passed", (title,), (author,), "0" * 40)
     body = f"before\n\n{known.comment()}\nafter"
     assert identity.read(body) == known
     assert "-->" not in known.comment()[:-3]

@@ -238,6 +238,20 @@ class TestOtherPeople:
             propose(shared, set_threshold(0.80), config=QUICK)
         assert everything(shared) == before
 
+    def test_our_commit_amended_by_somebody_is_theirs(self, shared: Repository, tmp_path: Path) -> None:
+        made = propose(shared, set_threshold(0.90), config=QUICK)
+        theirs = projects.clone(shared, tmp_path)
+        git(theirs, "switch", "-q", made["branch"])
+        place = theirs / NOTEBOOK
+        place.write_text(place.read_text().replace("0.9 ", "0.93 "))
+        git(theirs, "commit", "-qa", "--amend", "--no-edit")
+        git(theirs, "push", "-q", "--force")
+        with pytest.raises(Conflict, match="parameters"):
+            propose(shared, set_threshold(0.91), config=QUICK)
+        noted = propose(shared, NOTE, config=QUICK, pull=1)
+        assert noted["operation"] == "updated"
+        assert "0.93 " in projects.on_branch(shared, made["branch"]).cells[0].source
+
     def test_base_having_moved_alone_is_nothing_new(self, shared: Repository, tmp_path: Path) -> None:
         propose(shared, set_threshold(0.90), config=QUICK)
         push_to_main(shared, tmp_path, {"README.md": "New words.\n"})
