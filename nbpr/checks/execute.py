@@ -9,6 +9,7 @@ from nbpr.findings import Finding
 
 #: What mends a run that failed for this reason.
 _HINTS = {
+    "error": "mend the cell; if the exception is what it is to show, tag it raises-exception",
     "cell-timeout": "raise --cell-timeout, or execute.cell-timeout in the configuration",
     "deadline": "raise --timeout, or execute.timeout in the configuration",
     "kernel-died": "kernels die of too little memory, of native code, and of os._exit; run the cell alone to see",
