@@ -225,6 +225,10 @@ class Objects:
         found = self.entry_at(commit, path)
         return found.sha if found else None
 
+    def was_deleted(self, path: str, commit: str) -> bool:
+        """Whether a commit before `commit` took `path` away."""
+        return bool(self.git("log", "-1", "--format=%H", "--diff-filter=D", "--no-renames", commit, "--", path))
+
     def tree_of(self, commit: str) -> str:
         """The id of a commit's tree."""
         return self.git("rev-parse", commit + "^{tree}")

@@ -164,6 +164,15 @@ def _check_names(repository: Repository, proposal: Proposal) -> None:
             )
     if "\0" in f"{proposal.body}{proposal.message}":
         raise BadInput("--body: holds a NUL character, which no commit can")
+    words = {"--title": proposal.title, "--body": proposal.body, "--message": proposal.message or ""}
+    for option, text in {**words, "--agent": proposal.agent or "", "--label": "".join(proposal.labels)}.items():
+        if not _is_unicode(text):
+            raise BadInput(f"{option}: is not UTF-8", hint="use a UTF-8 locale, as in LC_ALL=C.UTF-8")
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text is one at all: bytes that are not UTF-8 come from the command line as lone surrogates."""
+    return not any(0xD800 <= ord(char) <= 0xDFFF for char in text)
 
 
 def _identity(repository: Repository, forge: Forge, proposal: Proposal) -> Identity:
@@ -263,7 +272,7 @@ def _with_content(repository: Repository, config: Config, plan: Plan) -> Plan:
         subjects=(*changed, *(_deleted(repository, plan, path) for path in proposal.delete)),
         files=_files(repository, config, plan, included),
         taken={**{path: File(mine.to_bytes()) for path, mine in ours.items()}, **included},
-        findings=tuple(_warnings(repository, config, proposal)),
+        findings=(*_replaced_as_a_whole(repository, plan, changed), *_warnings(repository, config, proposal)),
     )
     stale = frozenset(stale_runs(repository, config, planned, last))
     return replace(planned, stale_runs=stale, unfinished=_is_unfinished(plan, last))
@@ -341,16 +350,42 @@ def _edited(repository: Repository, plan: Plan, last: Commit | None) -> list[Sub
 
 
 def _from_working_copy(repository: Repository, plan: Plan, path: str, ours: Notebook) -> Subject:
-    base, head = _sides(repository, plan, path)
+    base = _readable(repository, plan.base_sha, path)
+    if base is None and _same_there(repository, plan, path):
+        # What stands there is no notebook, or nothing: there is nothing to merge with.
+        return Subject(path, None, None, workingcopy.merged_notebook(path, None, ours, None))
+    head = _load(repository, plan.head_sha, path)
     grown_from = workingcopy.ancestor(repository, plan.branch, plan.base_sha, path)
-    before = _load(repository, grown_from, path) if grown_from else None
+    before = _readable(repository, grown_from, path) if grown_from else None
     theirs = clean.clean(head) if head else None
     return Subject(path, base, head, workingcopy.merged_notebook(path, before, ours, theirs))
 
 
+def _same_there(repository: Repository, plan: Plan, path: str) -> bool:
+    """Whether the branch has something at this path, and the same as base."""
+    sha = repository.sha_at(plan.head_sha, path)
+    return sha is not None and sha == repository.sha_at(plan.base_sha, path)
+
+
+def _readable(repository: Repository, commit: str, path: str) -> Notebook | None:
+    """A notebook as a commit has it; None also for what is none."""
+    try:
+        return _load(repository, commit, path)
+    except BadInput:
+        return None
+
+
+def _replaced_as_a_whole(repository: Repository, plan: Plan, subjects: Iterable[Subject]) -> Iterable[Finding]:
+    for subject in subjects:
+        if subject.base is None and subject.head is None and _same_there(repository, plan, subject.path):
+            message = f"what {plan.base} has there is no notebook; it is replaced as a whole"
+            yield Finding("format", "warning", subject.path, message)
+
+
 def _deleted(repository: Repository, plan: Plan, path: str) -> Subject:
-    base, head = _sides(repository, plan, path)
-    if base is None and head is None:
+    base, head = (_readable(repository, sha, path) for sha in (plan.base_sha, plan.head_sha))
+    there = (repository.sha_at(sha, path) for sha in (plan.base_sha, plan.head_sha))
+    if not any(there) and not repository.was_deleted(path, plan.base_sha):
         raise BadInput(f"--delete {path}: there is no such notebook on {plan.base}")
     return Subject(path, base, head, None)
 
@@ -366,6 +401,8 @@ def _files(repository: Repository, config: Config, plan: Plan, included: Mapping
         if merged != theirs:
             files[path] = merged
     for path in plan.proposal.delete:
+        if _readable(repository, plan.head_sha, path) is None and repository.sha_at(plan.head_sha, path) is not None:
+            files[path] = None  # what is no notebook goes as any other file does
         run = reference.run_path(path, config)
         if repository.sha_at(plan.head_sha, run) is not None:
             files[run] = None
@@ -378,14 +415,18 @@ def stale_runs(repository: Repository, config: Config, plan: Plan, last: Commit 
         return
     keys = dict(value.rsplit(" ", 1) for name, value in last.trailers if name == "Nbpr-Run" and " " in value)
     tracked = inputs(repository, plan)
+    told = identity.read(plan.pull.body) if plan.pull else None
+    failed = told is not None and told.verdict == "failed" and not plan.proposal.refresh
     for subject in plan.subjects:
         if subject.after is None:
             continue
         run = reference.run_path(subject.path, config)
         data = repository.read(plan.head_sha, run)
         key = runs.key_of(subject.after, config.for_notebook(subject.path), tracked)
+        if failed and keys.get(run) == key:
+            continue  # it would fail again; --refresh tries
         parameters = config.for_notebook(subject.path).parameters
-        ran = None if data is None else reference.load(data, run)
+        ran = None if data is None else reference.readable(data, run)
         if ran is None or keys.get(run, key) != key or not reference.in_step(ran, subject.after, parameters):
             yield subject.path
 

@@ -102,7 +102,7 @@ def files(repository: Repository, plan: Plan) -> dict[str, bytes | Entry | None]
 def _committed(repository: Repository, config: Config, commit: str, path: str) -> dict[str, Any] | None:
     run = reference.run_path(path, config)
     data = repository.read(commit, run)
-    return None if data is None else reference.load(data, run)
+    return None if data is None else reference.readable(data, run)
 
 
 def _side_by_side(path: str, before: Json | None, after: Json | None) -> tuple[Json, ...]:
@@ -320,7 +320,8 @@ class _Proving:
             findings=tuple(at_levels(every, self.config)),
             scraps=_side_by_side(self.path, before, whole or after) if after is not None else (),
             reference_runs=made,
-            run_keys={self.run_path: runs.key_of(self.after, self.config, self.tracked)} if made else {},
+            # Of a failed run too, so that the same is not run again for nothing.
+            run_keys={self.run_path: runs.key_of(self.after, self.config, self.tracked)},
             outputs={self.path: (before, after)},
             bounds={name: _bound_text(bound) for name, bound in self.config.scraps.items()},
             checks=("format", "execute", "reproduce", "scraps", "size") if made else ("format", "execute"),

@@ -98,12 +98,12 @@ def propose(repository: Repository, config: Config, proposal: Proposal, say: Say
         for attempt in range(ATTEMPTS):
             plan = plans.make(repository, config, forge, proposal)
             if not plan.has_news:
-                return _as_it_is(repository, config, plan)
+                return _unchanged(repository, config, forge, plan)
             with _one_at_a_time(repository, plan, say) as waited:
                 # Whoever went first may have done it all, or have taken the branch's name.
                 now = plans.make(repository, config, forge, proposal) if waited else plan
                 if not now.has_news:
-                    return _as_it_is(repository, config, now)
+                    return _unchanged(repository, config, forge, now)
                 if now.branch != plan.branch:
                     continue
                 try:
@@ -148,6 +148,32 @@ def _carry_out(repository: Repository, config: Config, forge: Forge, plan: Plan,
     operation: Operation = "created" if plan.pull is None else "updated"
     page = _write_page(repository, pull)
     return Outcome(operation, plan, pull, head, proof.verdict, proof, shown, page)
+
+
+def _unchanged(repository: Repository, config: Config, forge: Forge, plan: Plan) -> Outcome:
+    """Nothing to run or push; labels and reviewers that are new are added, and other words are told of."""
+    outcome = _as_it_is(repository, config, plan)
+    pull, why = plan.pull, plan.proposal.body.strip()
+    if pull is None:
+        return outcome
+    if why and why not in pull.body:
+        message = f"pull request #{pull.number} keeps its description: only a change of content brings a new one"
+        note = Finding("execute", "note", "", message, hint=f"nbpr pulls comment {pull.number} says more")
+        outcome = replace(outcome, proof=replace(outcome.proof, findings=(*outcome.proof.findings, note)))
+    asked = _asked_for(plan)
+    if asked == {"labels": pull.labels, "reviewers": pull.reviewers}:
+        return outcome
+    return replace(outcome, operation="updated", pull=forge.update(pull, **asked))
+
+
+def _asked_for(plan: Plan) -> dict[str, Any]:
+    """The labels and reviewers of the pull request, with those that the proposal adds."""
+    proposal, pull = plan.proposal, plan.pull
+    had = (pull.labels, pull.reviewers) if pull else ((), ())
+    return {
+        "labels": tuple(dict.fromkeys((*had[0], *proposal.labels))),
+        "reviewers": tuple(dict.fromkeys((*had[1], *proposal.reviewers))),
+    }
 
 
 def _as_it_is(repository: Repository, config: Config, plan: Plan) -> Outcome:
@@ -218,8 +244,7 @@ def _publish(forge: Forge, plan: Plan, proof: Proof, shown: tuple[NotebookDiff, 
             body=identity.body_with(plan.pull.body, part),
             draft=draft,
             state="open",
-            labels=tuple(dict.fromkeys((*plan.pull.labels, *proposal.labels))),
-            reviewers=tuple(dict.fromkeys((*plan.pull.reviewers, *proposal.reviewers))),
+            **_asked_for(plan),
         )
     return forge.open(
         Opening(
@@ -233,6 +258,8 @@ def _publish(forge: Forge, plan: Plan, proof: Proof, shown: tuple[NotebookDiff, 
             labels=proposal.labels,
             reviewers=proposal.reviewers,
             head_old=plan.branch_sha,
+            # A branch that was asked for by name may stand beside another of the same proposal.
+            claim=None if proposal.wanted.branch else f"{plan.identity.author}\n{plan.identity.key}\n{plan.base}",
         )
     )
 

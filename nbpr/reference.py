@@ -158,6 +158,14 @@ def load(data: bytes, name: str) -> dict[str, Any]:
     return notebook.parse(data, name).as_json()
 
 
+def readable(data: bytes, name: str) -> dict[str, Any] | None:
+    """The run that a file holds; None if it is none, which is as if there were no run."""
+    try:
+        return load(data, name)
+    except BadInput:
+        return None
+
+
 def parameters_of(run: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters that a run was made with."""
     found = _own(run).get("parameters")

@@ -9,16 +9,18 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from nbpr import locks, process
+from nbpr import locks, process, workspaces
 from nbpr.errors import BadInput, Conflict, NbprError, NotAllowed, OutOfReach
 from nbpr.objects import NOTHING, QUIET, Commit, Entry, Objects
 from nbpr.process import Completed, ProcessFailed
+from nbpr.steps import step
 
 __all__ = ["NOTHING", "Commit", "Entry", "RefUpdate", "Repository", "Stale", "blob_sha", "without_credentials"]
 
@@ -116,8 +118,8 @@ class Repository(Objects):
         if folder is not None:
             locks.discard(folder / locks.REFS)
 
-    def publish(self, remote: str | None, updates: Iterable[RefUpdate]) -> None:
-        """Move several refs together or not at all: on the remote, or here where there is none.
+    def publish(self, remote: str | None, updates: Iterable[RefUpdate], why: str = "nbpr") -> None:
+        """Move several refs together or not at all: on the remote, or here where there is none; the reflog says `why`.
 
         Raises `Stale` if one of them is not at its `old`, `NotAllowed` if the other side declines, `OutOfReach`
         if it cannot be reached. A branch is only ever moved forwards.
@@ -129,7 +131,7 @@ class Repository(Objects):
         place = self.common_dir if remote is None else self._folder_of(remote)
         with self._alone_at(place, updates):
             if remote is None:
-                self._transaction(updates)
+                self._transaction(updates, why)
             else:
                 self._push(remote, updates)
 
@@ -153,14 +155,14 @@ class Repository(Objects):
                     _clear(*(self.common_dir / "refs" / "remotes").glob(f"*/{update.ref[11:]}.lock"))
             yield
 
-    def _transaction(self, updates: Sequence[RefUpdate]) -> None:
+    def _transaction(self, updates: Sequence[RefUpdate], why: str) -> None:
         lines = ["start"]
         for update in updates:
             old = update.old or NOTHING
             lines.append(f"update {update.ref} {update.new} {old}" if update.new else f"delete {update.ref} {old}")
         lines += ["prepare", "commit", ""]
         try:
-            self.run("update-ref", "--stdin", stdin="\n".join(lines).encode())
+            self.run("update-ref", "-m", why, "--stdin", stdin="\n".join(lines).encode())
         except ProcessFailed as failure:
             raise Stale(f"a ref moved meanwhile: {failure.completed.complaint}") from None
 
@@ -192,6 +194,40 @@ class Repository(Objects):
         merged = self.run("merge", "--ff-only", "--quiet", sha, cwd=place, accept=(0, 1, 128))
         if merged.returncode:
             raise Conflict(f"the checkout in {place} cannot be taken forwards: {merged.complaint}")
+
+    def stage(self, entries: Mapping[str, Entry | None]) -> None:
+        """Put entries into the checkout's own index, the rest of which stays; None takes a path out.
+
+        Raises `Conflict` while another git works on it.
+        """
+        lines = (f"{e.mode} {e.sha}\t{path}" if e else f"0 {NOTHING}\t{path}" for path, e in entries.items())
+        stdin = "".join(line + "\0" for line in lines).encode("utf-8", "surrogateescape")
+        current = self.git_dir / "index"
+        with self.scratch_index() as index, self._index_locked(Path(index["GIT_INDEX_FILE"]).parent):
+            made = Path(index["GIT_INDEX_FILE"])
+            if current.exists():
+                shutil.copy2(current, made)
+            self.run("update-index", "-z", "--index-info", stdin=stdin, env=index)
+            with step("replace the index"):
+                made.replace(current)
+
+    @contextmanager
+    def _index_locked(self, folder: Path) -> Iterator[None]:
+        """Git's own lock on the index, as a link to a file in our workspace.
+
+        Of a command that is killed meanwhile the next one knows the lock for ours, and takes it away.
+        """
+        marker, lock = folder / workspaces.INDEX_LOCK, self.git_dir / "index.lock"
+        marker.touch()
+        try:
+            os.link(marker, lock)
+        except FileExistsError:
+            raise Conflict("another git works on the index right now", hint=f"if none does: rm {lock}") from None
+        try:
+            with step("lock the index"):
+                yield
+        finally:
+            lock.unlink(missing_ok=True)
 
     def take_branch(self, remote: str, branch: str) -> None:
         """Bring a branch of the remote here as a local one that follows it; an existing one moves forwards only."""

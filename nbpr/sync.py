@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 from nbpr import notebook, workspaces
 from nbpr.branches import Branches
@@ -17,7 +18,7 @@ from nbpr.config import Config
 from nbpr.diff import merge
 from nbpr.errors import BadInput, Conflict
 from nbpr.forges import forge_for
-from nbpr.repository import Repository
+from nbpr.repository import RefUpdate, Repository
 from nbpr.steps import step
 
 Say = Callable[[str], None]
@@ -160,18 +161,28 @@ def _carry_out(repository: Repository, branch: str, head: str, target: str, plan
     targets = {entry.path: entry for entry in repository.entries(target)}
     for path in plan.updated:
         if path not in targets:
-            (repository.root / path).unlink(missing_ok=True)
+            with step(f"remove {path}"):
+                (repository.root / path).unlink(missing_ok=True)
             _remove_empty(repository, path)
-    written = [path for path in plan.updated if path in targets]
-    with repository.scratch_index() as index:
-        repository.run("read-tree", target, env=index)
-        words = ("checkout-index", "-f", "-z", "--stdin")
-        repository.run(*words, stdin=_joined(written), env=index, settings=repository.safe_filters)
+    _put_in_place(repository, target, [path for path in plan.updated if path in targets])
     # What is staged elsewhere stays staged: only what base changed moves in the index.
     paths = (*plan.updated, *plan.merged, *plan.kept)
-    lines = (f"{targets[p].mode} {targets[p].sha}\t{p}" if p in targets else f"0 {'0' * 40}\t{p}" for p in paths)
-    repository.run("update-index", "-z", "--index-info", stdin=_joined(lines))
-    repository.run("update-ref", "-m", "nbpr sync", f"refs/heads/{branch}", target, head)
+    repository.stage({path: targets.get(path) for path in paths})
+    repository.publish(None, [RefUpdate(f"refs/heads/{branch}", head, target)], "nbpr sync")
+
+
+def _put_in_place(repository: Repository, target: str, paths: list[str]) -> None:
+    """Files as `git checkout` would write them, each made beside and put in place whole."""
+    with repository.scratch_index() as index:
+        folder = Path(index["GIT_INDEX_FILE"]).parent / "files"
+        repository.run("read-tree", target, env=index)
+        words = ("checkout-index", "-f", "-z", f"--prefix={folder}/", "--stdin")
+        repository.run(*words, stdin=_joined(paths), env=index, settings=repository.safe_filters)
+        for path in paths:
+            place = repository.root / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with step(f"write {path}"):
+                (folder / path).replace(place)
 
 
 def _joined(lines: Iterable[str]) -> bytes:

@@ -18,6 +18,8 @@ from nbpr import locks
 from nbpr.objects import Objects
 
 PREFIX = "nbpr-"
+#: What git's lock on the checkout's index is a link to while a command of ours changes it.
+INDEX_LOCK = "locked"
 
 
 @contextmanager
@@ -93,12 +95,22 @@ def _stale_ref_locks(repository: Objects) -> list[Path]:
 
 def remove(repository: Objects, root: Path) -> None:
     """Remove a workspace, with the worktrees in it and git's records of them."""
+    _unlock_index(repository, root)
     for place in sorted(root.glob(f"{PREFIX}*")):
         remove_worktree(repository, place)
     _remove_folder(root)
     for record in (repository.common_dir / "worktrees").glob(f"{PREFIX}*"):
         if _is_of(record, root):
             shutil.rmtree(record, ignore_errors=True)
+
+
+def _unlock_index(repository: Objects, root: Path) -> None:
+    """Let go of the checkout's index if a killed command of ours held it: then its lock is a link to a file of ours."""
+    lock = repository.git_dir / "index.lock"
+    for marker in root.glob(f"index-*/{INDEX_LOCK}"):
+        with suppress(OSError):
+            if marker.samefile(lock):
+                lock.unlink()
 
 
 def remove_worktree(repository: Objects, root: Path) -> None:

@@ -104,7 +104,9 @@ class History:
 
     def squash(self, branch: str) -> None:
         self.on(branch)
-        base = git(self.theirs, "merge-base", "origin/main", "HEAD")
+        found = self.project.run("merge-base", "origin/main", "HEAD", cwd=self.theirs, accept=(0, 1)).text
+        # Where base was rewritten from its first commit on, there is none.
+        base = found or git(self.theirs, "rev-list", "--max-parents=0", "HEAD").splitlines()[0]
         git(self.theirs, "reset", "-q", "--soft", base)
         git(self.theirs, "commit", "-q", "--allow-empty", "-m", "all in one")
         git(self.theirs, "push", "-q", "--force", "origin", branch)

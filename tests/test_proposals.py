@@ -132,6 +132,15 @@ class TestWhichPullRequest:
         assert projects.pulls(shared) == ["refs/nbpr/pulls/1/meta"]
         assert len(kernels) == 1
 
+    def test_labels_and_reviewers_are_added_without_a_run(self, project: Repository, kernels: list[str]) -> None:
+        first = propose(project, set_threshold(0.90), config=QUICK)
+        del kernels[:]
+        labelled = propose(project, set_threshold(0.90), labels=("data",), reviewers=("bob",))
+        assert (labelled["operation"], labelled["head_sha"], kernels) == ("updated", first["head_sha"], [])
+        again = propose(project, set_threshold(0.90), labels=("data",), body="Because.")
+        assert again["operation"] == "unchanged"
+        assert any("keeps its description" in finding["message"] for finding in again["findings"])
+
     def test_two_authors_one_title(self, project: Repository) -> None:
         one = propose(project, set_threshold(0.90), agent="seven", config=QUICK)
         two = propose(project, set_threshold(0.91), agent="eight", config=QUICK)
@@ -347,6 +356,36 @@ class TestTheWorkingCopy:
         assert RUN not in listed
         assert projects.state(project.root) == before
 
+    def test_taken_away_once_more_is_nothing_new(self, shared: Repository) -> None:
+        made = propose(shared, notebooks=(), delete=(NOTEBOOK,), title="Retire it")
+        git(shared.root, "push", "-q", "origin", f"{made['head_sha']}:refs/heads/main")
+        again = propose(shared, notebooks=(), delete=(NOTEBOOK,), title="Retire it")
+        assert (again["operation"], again["pull_request"]) == ("unchanged", None)
+        with pytest.raises(BadInput, match="no such notebook"):
+            propose(shared, notebooks=(), delete=("notebooks/never.ipynb",), title="Retire it")
+
+    @pytest.mark.parametrize("path", [NOTEBOOK, RUN])
+    def test_what_base_has_broken_can_be_mended(self, shared: Repository, path: str) -> None:
+        whole = (shared.root / path).read_bytes()
+        (shared.root / path).write_bytes(whole[: len(whole) // 2])
+        git(shared.root, "commit", "-qam", "cut in half")
+        git(shared.root, "push", "-q")
+        (shared.root / NOTEBOOK).write_text(projects.health().decode().replace("agents = 24", "agents = 23"))
+        made = propose(shared, config=QUICK)
+        assert (made["operation"], made["verdict"]) == ("created", "passed")
+        assert "agents = 23" in projects.blob(shared, made["branch"], NOTEBOOK).decode()
+        assert b"nbformat" in projects.blob(shared, made["branch"], RUN)
+        told = [f["message"] for f in made["findings"] if f["check"] == "format"]
+        assert any("replaced as a whole" in message for message in told) is (path == NOTEBOOK)
+
+    def test_what_base_has_broken_can_be_taken_away(self, shared: Repository) -> None:
+        (shared.root / NOTEBOOK).write_text("{")
+        git(shared.root, "commit", "-qam", "broken")
+        git(shared.root, "push", "-q")
+        made = propose(shared, notebooks=(), delete=(NOTEBOOK,), title="Retire it")
+        assert made["operation"] == "created"
+        assert NOTEBOOK not in shared.git("ls-tree", "-r", "--name-only", made["head_sha"]).splitlines()
+
 
 class TestTheUsersCheckout:
     @pytest.mark.parametrize(
@@ -459,6 +498,18 @@ class TestWhatRuns:
         drafted = propose(project, edit, on_failure="draft")
         assert (drafted["operation"], drafted["pull_request"]["draft"]) == ("created", True)
 
+    def test_a_draft_that_failed_is_not_run_again_for_nothing(self, project: Repository, kernels: list[str]) -> None:
+        edit = {"op": "replace", "cell": "count", "source": "alerts = 1 / 0"}
+        drafted = propose(project, edit, on_failure="draft")
+        del kernels[:]
+        again = propose(project, edit, on_failure="draft")
+        assert (again["operation"], again["verdict"], kernels) == ("unchanged", "failed", [])
+        assert again["head_sha"] == drafted["head_sha"]
+        tried = propose(project, edit, on_failure="draft", refresh=True)
+        assert (tried["operation"], tried["verdict"], bool(kernels)) == ("updated", "failed", True)
+        mended = propose(project, {**edit, "source": "alerts = 3"}, pull=1)
+        assert (mended["operation"], mended["verdict"], mended["pull_request"]["draft"]) == ("updated", "passed", False)
+
     def test_what_does_not_reproduce_fails(self, project: Repository) -> None:
         source = "# NBVAL_CHECK_OUTPUT\nimport uuid\nprint(uuid.uuid4())"
         made = propose(project, {"op": "replace", "cell": "check", "source": source})
@@ -566,6 +617,11 @@ class TestBadInput:
         (shared.root / NOTEBOOK).write_text(text)
         with pytest.raises(BadInput, match="count"):
             propose(shared)
+
+    @pytest.mark.parametrize("option", ["title", "body", "message", "agent"])
+    def test_what_is_no_text(self, shared: Repository, option: str) -> None:
+        with pytest.raises(BadInput, match=f"--{option}: is not UTF-8"):
+            propose(shared, set_threshold(0.9), **{option: "f\udcff"})
 
     def test_a_stale_expect(self, shared: Repository) -> None:
         edit = {"op": "replace", "cell": "count", "source": "x", "expect": "sha256:" + "0" * 64}

@@ -2,13 +2,15 @@
 
 Pull request N is `refs/nbpr/pulls/N/meta`: one commit per change of state, `pull.json` in its tree, the state
 before as first parent, the branch's head as second, and a nonce in the message so that no two are equal.
-`refs/nbpr/open/<branch>` stands as long as the branch has an open pull request. Branch, meta and open move in one
-`push --atomic`. Where there is a remote, its refs are the authority: a number is taken by pushing a ref that must
-not exist yet. A plain clone does not carry these refs; they are fetched into `refs/nbpr/remotes/<remote>/`.
+`refs/nbpr/open/<branch>` stands as long as the branch has an open pull request, and `refs/nbpr/claims/<digest>` as
+long as a proposal has one, whatever its branch is called. Branch, meta, open and claim move in one `push --atomic`.
+Where there is a remote, its refs are the authority: a number is taken by pushing a ref that must not exist yet. A plain
+clone does not carry these refs; they are fetched into `refs/nbpr/remotes/<remote>/`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import secrets
@@ -28,6 +30,8 @@ ATTEMPTS = 50
 
 #: What `pull.json` says of a pull request, besides its comments; the URL hangs on where the repository is.
 _FACTS = {field.name for field in fields(PullRequest)} - {"url", "comments"}
+#: What every `pull.json` has.
+_NEEDED = {"number", "title", "state", "draft", "head", "base", "head_sha", "author"}
 
 
 class LocalForge:
@@ -44,7 +48,7 @@ class LocalForge:
 
     def find(self, *, state: State | None = "open") -> list[PullRequest]:
         """The pull requests in a state, or all; oldest first."""
-        pulls = [self._pull(sha) for _, sha in sorted(self._metas().items())]
+        pulls = [self._pull(data) for _, sha in sorted(self._metas().items()) if (data := self._state(sha))]
         return [pull for pull in pulls if state is None or pull.state == state]
 
     def get(self, number: int) -> PullRequest:
@@ -53,12 +57,17 @@ class LocalForge:
         if number not in metas:
             known = ", ".join(f"#{n}" for n in sorted(metas)) or "none yet"
             raise BadInput(f"there is no pull request #{number}", hint=f"there are: {known}")
-        return self._pull(metas[number])
+        data = self._state(metas[number])
+        if data is None:
+            ref = f"refs/nbpr/pulls/{number}/meta"
+            raise BadInput(f"pull request #{number}: what stands at {ref} is not of nbpr", hint=f"git show {ref}")
+        return self._pull(data)
 
     def refspecs(self) -> list[str]:
-        """The remote's pull requests and open marks, into refs of ours."""
+        """The remote's pull requests, open marks and claims, into refs of ours."""
         space = f"refs/nbpr/remotes/{self._remote}"
-        return [f"+refs/nbpr/{kind}/*:{space}/{kind}/*" for kind in ("pulls", "open")] if self._remote else []
+        kinds = ("pulls", "open", "claims")
+        return [f"+refs/nbpr/{kind}/*:{space}/{kind}/*" for kind in kinds] if self._remote else []
 
     def login(self) -> str:
         """Git's author, since there is nobody to log in to."""
@@ -76,9 +85,9 @@ class LocalForge:
         """
         found = self._written()
         for sha in set(self._marks().values()) - set(found.values()):
-            number = int(json.loads(self._repository.read(sha, "pull.json") or b"{}")["number"])
+            number = self._number(sha)
             known = found.get(number)
-            if known is None or self._repository.is_ancestor(known, sha):
+            if number and (known is None or self._repository.is_ancestor(known, sha)):
                 found[number] = sha
         return found
 
@@ -91,9 +100,20 @@ class LocalForge:
                 found[int(match.group(1))] = sha
         return found
 
-    def _pull(self, sha: str) -> PullRequest:
-        data = json.loads(self._repository.read(sha, "pull.json") or b"{}")
-        comments = tuple(Comment(**comment) for comment in data.pop("comments", ()))
+    def _state(self, sha: str) -> dict[str, Any] | None:
+        """What a state says; None for what somebody else put there."""
+        try:
+            data = json.loads(self._repository.read(sha, "pull.json") or b"{}")
+        except ValueError:
+            return None
+        return data if isinstance(data, dict) and data.keys() >= _NEEDED else None
+
+    def _number(self, sha: str) -> int:
+        """The number of the pull request that a state is of, or 0."""
+        return int((self._state(sha) or {"number": 0})["number"])
+
+    def _pull(self, data: dict[str, Any]) -> PullRequest:
+        comments = tuple(Comment(**comment) for comment in data.get("comments", ()))
         facts: dict[str, Any] = {key: value for key, value in data.items() if key in _FACTS}
         facts |= {name: tuple(data.get(name, ())) for name in ("labels", "reviewers")}
         return self._with_branch(PullRequest(url=self._url(data["number"]), comments=comments, **facts))
@@ -124,7 +144,7 @@ class LocalForge:
     def open(self, opening: Opening) -> PullRequest:
         """Create branch, pull request and its open mark together, under the next free number.
 
-        Raises `Stale` when the branch exists meanwhile, `Conflict` when it is checked out here.
+        Raises `Stale` when the branch exists meanwhile or the claim is held, `Conflict` when it is checked out here.
         """
         self._refuse_checked_out(opening.head)
         for _ in range(ATTEMPTS):
@@ -136,6 +156,7 @@ class LocalForge:
                 RefUpdate(f"refs/heads/{pull.head}", opening.head_old, pull.head_sha),
                 RefUpdate(f"refs/nbpr/pulls/{number}/meta", None, meta),
                 RefUpdate(f"refs/nbpr/open/{pull.head}", None, meta),
+                *self._claimed(opening.claim, meta),
             ]
             try:
                 self._repository.publish(self._remote, updates)
@@ -194,13 +215,36 @@ class LocalForge:
         updates = [*updates, RefUpdate(f"refs/nbpr/pulls/{after.number}/meta", old, meta)]
         if after.state == "open" or opened:
             updates.append(RefUpdate(mark, opened, meta if after.state == "open" else None))
+        if after.state != "open":
+            updates += self._released(after.number)
         self._repository.publish(self._remote, updates)
         self._remember(updates)
         return after
 
     def _marks(self) -> dict[str, str]:
-        space = f"refs/nbpr/remotes/{self._remote}/open/" if self._remote else "refs/nbpr/open/"
+        """Where the newest state of each branch's open pull request is."""
+        return self._named("open")
+
+    def _named(self, kind: str) -> dict[str, str]:
+        space = f"refs/nbpr/remotes/{self._remote}/{kind}/" if self._remote else f"refs/nbpr/{kind}/"
         return {ref.removeprefix(space): sha for ref, sha in self._repository.refs(space).items()}
+
+    def _claimed(self, claim: str | None, meta: str) -> list[RefUpdate]:
+        """What takes a claim, also of what was merged by hand. Raises `Stale` if an open one has it."""
+        if claim is None:
+            return []
+        digest = hashlib.sha256(claim.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        held = self._named("claims").get(digest)
+        holder = self._metas().get(self._number(held)) if held else None
+        state = self._state(holder) if holder else None
+        if state is not None and self._pull(state).state == "open":
+            raise Stale("somebody else opened a pull request for the same meanwhile; nothing was pushed")
+        return [RefUpdate(f"refs/nbpr/claims/{digest}", held, meta)]
+
+    def _released(self, number: int) -> list[RefUpdate]:
+        """What lets go of the claims of a pull request that is open no more."""
+        held = self._named("claims").items()
+        return [RefUpdate(f"refs/nbpr/claims/{name}", sha, None) for name, sha in held if self._number(sha) == number]
 
     def _meta(self, pull: PullRequest, previous: str | None) -> str:
         data = asdict(pull)

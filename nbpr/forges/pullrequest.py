@@ -54,7 +54,11 @@ class PullRequest:
 
 @dataclass(frozen=True)
 class Opening:
-    """What a new pull request is opened with. The branch is at `head_old` (None: it must not exist yet)."""
+    """What a new pull request is opened with. The branch is at `head_old` (None: it must not exist yet).
+
+    Of all that are open, only one may hold a `claim`: two clones that open the same under other titles in the same
+    moment meet there.
+    """
 
     head: str
     head_sha: str
@@ -66,6 +70,7 @@ class Opening:
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
     head_old: str | None = None
+    claim: str | None = None
 
 
 class Forge(Protocol):
@@ -86,7 +91,7 @@ class Forge(Protocol):
         """One pull request, with its comments. Raises `BadInput` for an unknown number."""
 
     def open(self, opening: Opening) -> PullRequest:
-        """Create the branch and its pull request. Raises `Stale` if the branch exists meanwhile."""
+        """Create branch and pull request. Raises `Stale` if the branch exists meanwhile, or its claim is held."""
 
     def update(self, pull: PullRequest, *, head_sha: str | None = None, **changes: Any) -> PullRequest:
         """Move the branch forwards to `head_sha` and change title, body, labels, draft or state."""

@@ -69,6 +69,53 @@ def test_numbers_go_up_and_one_branch_has_one_pull_request(place: Repository) ->
     assert forge_of(place).get(1) == first
 
 
+def test_a_claim_is_held_by_one_open_pull_request(place: Repository) -> None:
+    forge = forge_of(place)
+    first = forge.open(opening(place, claim="ada a1b2"))
+    with pytest.raises(Stale, match="for the same"):
+        forge.open(opening(place, "agent/y", "c", claim="ada a1b2"))
+    assert "refs/heads/agent/y" not in refs(place)
+    assert forge.open(opening(place, "agent/z", "d", claim="ada c3d4")).number == 2
+    forge.close(first)
+    assert refs(place).count("refs/nbpr/claims/") == 1
+    assert forge_of(place).open(opening(place, "agent/y", "c", claim="ada a1b2")).number == 3
+
+
+def test_two_clones_meet_at_the_claim(repository: Path, tmp_path: Path) -> None:
+    """Each has fetched before the other opened; the second learns of it from the push alone."""
+    (repository / "a.txt").write_text("a\n")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "one")
+    git(tmp_path, "clone", "-q", "--bare", str(repository), "remote.git")
+    git(repository, "remote", "add", "origin", str(tmp_path / "remote.git"))
+    git(tmp_path, "clone", "-q", str(tmp_path / "remote.git"), "other")
+    places = [Repository.discover(repository), Repository.discover(tmp_path / "other")]
+    one, other = (forge_of(place) for place in places)
+    one.open(opening(places[0], claim="ada a1b2"))
+    with pytest.raises(Stale):
+        other.open(opening(places[1], "agent/y", "c", claim="ada a1b2"))
+    assert [pull.head for pull in forge_of(places[1]).find()] == ["agent/x"]
+
+
+def test_a_claim_of_what_was_merged_by_hand_is_free(place: Repository) -> None:
+    pull = forge_of(place).open(opening(place, claim="ada a1b2"))
+    where = place.remote()
+    if where:
+        git(place.root, "push", "-q", "origin", f"{pull.head_sha}:refs/heads/main")
+    else:
+        git(place.root, "merge", "-q", pull.head_sha)
+    assert forge_of(place).open(opening(place, "agent/y", "c", claim="ada a1b2")).number == 2
+
+
+def test_what_somebody_else_put_there_is_no_pull_request(place: Repository) -> None:
+    root = Path(place.remote_url("origin")) if place.remote() else place.root
+    git(root, "update-ref", "refs/nbpr/pulls/7/meta", "HEAD")
+    assert forge_of(place).find(state=None) == []
+    with pytest.raises(BadInput, match="not of nbpr"):
+        forge_of(place).get(7)
+    assert forge_of(place).open(opening(place)).number == 8
+
+
 def test_each_state_is_a_commit_with_the_head_as_second_parent(place: Repository) -> None:
     forge = forge_of(place)
     pull = forge.open(opening(place))
