@@ -43,8 +43,10 @@ class Case:
     keeps: bool = True
 
 
-def start(root: Path, at: int, whom: str, words: tuple[str, ...]) -> subprocess.Popen[bytes]:
-    argv = [sys.executable, "-m", "tests.killed", str(at), whom, *words]
+def start(
+    root: Path, at: int, whom: str, words: tuple[str, ...], before: tuple[str, ...] = ()
+) -> subprocess.Popen[bytes]:
+    argv = [*before, sys.executable, "-m", "tests.killed", str(at), whom, *words]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(argv, cwd=root, env=env, start_new_session=True, **pipes)  # type: ignore[call-overload,no-any-return]
@@ -264,6 +266,25 @@ def test_killed_at_a_thousand_random_moments(template: Path, tmp_path: Path, sha
     names = list(CASES)
     for seed in range(100 * share, 100 * share + 100):
         killed_at_random(CASES[names[seed % len(names)]], template, tmp_path / str(seed), seed)
+
+
+@pytest.mark.slow
+@pytest.mark.kernel
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="needs faketime: apt-get install faketime")
+@pytest.mark.parametrize(("name", "jump"), [*((name, "-400d") for name in CASES), ("propose", "+400d")])
+def test_a_clock_that_jumps(template: Path, tmp_path: Path, name: str, jump: str) -> None:
+    """Killed half-way with the clock more than a year off, and run again with the right one."""
+    case, project = CASES[name], copied(template, tmp_path / "project")
+    case.prepare(project)
+    before = projects.state(project.root)
+    at = random.Random(name + jump).randint(5, 25)
+    died = start(project.root, at, "self", case.words, ("faketime", "-f", jump))
+    died.communicate(timeout=120)
+    check(case, project, before)
+    late = start(project.root, 0, "self", case.words, ("faketime", "-f", jump))
+    out, err = late.communicate(timeout=120)
+    assert late.returncode == 0, out.decode() + err.decode()
+    case.holds(project)
 
 
 @pytest.mark.slow
