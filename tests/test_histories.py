@@ -92,6 +92,10 @@ class History:
         git(self.theirs, "add", "-A")
         git(self.theirs, "commit", "-q", "--allow-empty", "-m", "by hand")
 
+    def give_up(self, verb: str) -> None:
+        """What cannot be merged is left; what git refused from the start, as unrelated histories, needs no abort."""
+        self.project.run(verb, "--abort", cwd=self.theirs, accept=(0, 128))
+
     def commit(self, branch: str) -> None:
         self.on(branch)
         self.write()
@@ -115,21 +119,21 @@ class History:
         self.on(branch)
         done = self.project.run("rebase", "-q", "origin/main", cwd=self.theirs, accept=(0, 1, 128))
         if done.returncode:
-            git(self.theirs, "rebase", "--abort")
+            self.give_up("rebase")
         git(self.theirs, "push", "-q", "--force", "origin", branch)
 
     def merge_base_in(self, branch: str) -> None:
         self.on(branch)
         done = self.project.run("merge", "-q", "--no-edit", "origin/main", cwd=self.theirs, accept=(0, 1, 128))
         if done.returncode:
-            git(self.theirs, "merge", "--abort")
+            self.give_up("merge")
         git(self.theirs, "push", "-q", "origin", branch)
 
     def merged(self, branch: str) -> None:
         self.on("main")
         done = self.project.run("merge", "-q", "--no-edit", f"origin/{branch}", cwd=self.theirs, accept=(0, 1, 128))
         if done.returncode:
-            git(self.theirs, "merge", "--abort")
+            self.give_up("merge")
         git(self.theirs, "push", "-q", "origin", "main")
 
     def delete(self, branch: str) -> None:
@@ -178,7 +182,7 @@ def lived(folder: Path, seed: int, length: int, monkeypatch: pytest.MonkeyPatch)
     except Exception as error:
         raise AssertionError(f"seed {seed}:\n" + "\n".join(history.log)) from error
     for message in history.stops:
-        assert any(word in message for word in ("branch", "cell", "agent/", NOTEBOOK, "#")), message
+        assert any(word in message for word in ("branch", "cell", "agent/", NOTEBOOK, "#", ".txt")), message
     shutil.rmtree(folder)
     return history.stops
 
