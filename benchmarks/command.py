@@ -18,6 +18,9 @@ from benchmarks.stage import stage
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
+#: The heading from which on the file is kept.
+TRIALS = "## Trials"
+
 #: The load from which on we say that something else is running.
 BUSY = 0.5
 
@@ -36,8 +39,15 @@ def main(words: Sequence[str] | None = None, rows: Sequence[Row] = ROWS, results
     results = [_measured(row, wanted.quick) for row in chosen]
     print(table(results))
     if wanted.write:
-        results_file.write_text(markdown(results, load), encoding="utf-8")
+        results_file.write_text(markdown(results, load) + _trials(results_file), encoding="utf-8")
     return 1 if any(result.failure for result in results) else 0
+
+
+def _trials(results_file: Path) -> str:
+    """The part of the file that `make soak` is the source of, which is written by hand."""
+    text = results_file.read_text(encoding="utf-8") if results_file.exists() else ""
+    _, heading, rest = text.partition(TRIALS)
+    return f"\n{heading}{rest}" if heading else ""
 
 
 def _measured(row: Row, quick: bool) -> Result:

@@ -121,6 +121,17 @@ def test_results_are_written_with_what_they_depend_on(tmp_path: Path) -> None:
         assert part in text
 
 
+def test_the_trials_that_stand_there_stay(tmp_path: Path) -> None:
+    results = tmp_path / "RESULTS.md"
+    results.write_text("old\n\n## Trials\n\n1,000 kills\n", encoding="utf-8")
+    for _ in range(2):
+        assert main(["--write"], [row("one", "pass")], results) == 0
+    text = results.read_text(encoding="utf-8")
+    assert "old" not in text
+    assert text.endswith("\n\n## Trials\n\n1,000 kills\n")
+    assert text.count("## Trials") == 1
+
+
 def test_bad_use_is_2_and_names_the_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--only", "nope"], [row("one", "pass")], tmp_path / "R.md") == 2
     assert "one" in capsys.readouterr().err
