@@ -16,25 +16,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from nbpr import redaction
+
 
 class NbprError(Exception):
     """An expected error: `message` for the reader, `hint` for the next step, `exit_code` for the shell.
 
-    `context` holds further keys for the JSON error object, such as the `branch` that was pushed already.
+    `context` holds further keys for the JSON error object, such as the `branch` that was pushed already. Secrets are
+    taken out of message and hint here, since not every face has a boundary of ours.
     """
 
     exit_code = 3
 
     def __init__(self, message: str, *, hint: str | None = None, **context: Any) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = redaction.text(message)
+        self.hint = redaction.text(hint) if hint else hint
+        super().__init__(self.message)
         self.context = context
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `--json` prints: `{"error": {"message", "hint", "exit_code"}}`, and the context."""
+        """The object that `--json` prints: `{"error": {"message", "hint", "exit_code"}}`, and the context.
+
+        Without the secrets that became known since the error was raised, too.
+        """
         error = {"message": self.message, "hint": self.hint, "exit_code": self.exit_code}
-        return {"error": error, **self.context}
+        said: dict[str, Any] = redaction.value({"error": error, **self.context})
+        return said
 
 
 class CheckFailed(NbprError):

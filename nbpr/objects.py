@@ -15,12 +15,16 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbpr import locks, process
+from nbpr.credentials import handed_over
 from nbpr.errors import BadInput, NotAllowed
 from nbpr.process import Completed, ProcessFailed
 from nbpr.steps import step
+
+if TYPE_CHECKING:
+    from nbpr.tokens import Token
 
 #: Said on every call: no hook, no file system monitor and no housekeeping of the user's runs inside our calls.
 QUIET = (
@@ -100,18 +104,21 @@ class Objects:
         accept: Collection[int] = (0,),
         settings: Sequence[str] = (),
         cwd: Path | None = None,
+        token: Token | None = None,
     ) -> Completed:
-        """Run git with `words` in the checkout (or `cwd`); `settings` are further `-c` values.
+        """Run git with `words` in the checkout (or `cwd`); `settings` are further `-c` values, `token` is handed over.
 
         Raises `ProcessFailed` when git's return code is not in `accept`.
         """
-        extra = [word for setting in settings for word in ("-c", setting)]
-        environment = {**process.git_environment(), **(env or {})}
-        argv = ["git", *QUIET, *extra, "-C", cwd or self.root, *words]
         boundary = step(f"git {words[0]}") if words[0] in _WRITES else nullcontext()
-        with boundary:
+        with boundary, handed_over(token) as handover:
+            extra = [word for setting in (*settings, *handover.settings) for word in ("-c", setting)]
+            argv = ["git", *QUIET, *extra, "-C", cwd or self.root, *words]
+            asks_others = words[0] in _REMOTE and not handover.descriptors
+            environment = {**process.git_environment(tokens=asks_others), **(env or {})}
+            inherited = (*locks.descriptors(), *handover.descriptors)
             try:
-                return process.run(argv, env=environment, stdin=stdin, accept=accept, pass_fds=locks.descriptors())
+                return process.run(argv, env=environment, stdin=stdin, accept=accept, pass_fds=inherited)
             except ProcessFailed as failure:
                 if words[0] in _REMOTE or not _is_refused(failure.completed):
                     raise
@@ -195,7 +202,9 @@ class Objects:
         import git
 
         command = git.Repo(self.root).git
-        command.update_environment(**process.git_environment(), GIT_DIR=str(self.git_dir))
+        # GitPython adds to our own environment, and its process lives while kernels run: tokens are blanked in it.
+        blank = dict.fromkeys(process.TOKEN_VARIABLES, "")
+        command.update_environment(**process.git_environment(), **blank, GIT_DIR=str(self.git_dir))
         return command
 
     def read(self, commit: str, path: str) -> bytes | None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-from collections.abc import Collection, Mapping, Sequence
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from nbpr.errors import NbprError
+from nbpr import redaction
+from nbpr.errors import BadInput, NbprError
 
 #: What a kernel may know of the environment it is started from. Anything else, tokens above all, stays here.
 KERNEL_VARIABLES = frozenset(
@@ -20,6 +24,14 @@ KERNEL_VARIABLES = frozenset(
     MPLBACKEND MPLCONFIGDIR PYTHONHASHSEED PYTHONUTF8 PYTHONIOENCODING SOURCE_DATE_EPOCH
     CUDA_VISIBLE_DEVICES OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS NUMEXPR_NUM_THREADS
     XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME XDG_RUNTIME_DIR JUPYTER_PATH JUPYTER_DATA_DIR
+    """.split()
+)
+
+#: What holds a token of a forge. No process that we start has them, but a git that asks helpers of the user's.
+TOKEN_VARIABLES = tuple(
+    """
+    NBPR_TOKEN GITEA_TOKEN FORGEJO_TOKEN GH_TOKEN GITHUB_TOKEN GH_ENTERPRISE_TOKEN GITHUB_ENTERPRISE_TOKEN
+    GITLAB_TOKEN CI_JOB_TOKEN ACTIONS_RUNTIME_TOKEN ACTIONS_ID_TOKEN_REQUEST_TOKEN
     """.split()
 )
 
@@ -67,31 +79,82 @@ def run(
     timeout: float | None = None,
     accept: Collection[int] = (0,),
     pass_fds: Collection[int] = (),
+    alone: bool = False,
 ) -> Completed:
-    """Run a process to its end, without a shell and without our standard input.
+    """Run a process to its end, without a shell and without our standard input; without `env`, in ours less tokens.
 
-    It inherits the file descriptors `pass_fds`. Raises `ProcessFailed` when its return code is not in `accept`,
+    It inherits the file descriptors `pass_fds`. `alone`, it has no terminal to ask on, and what it started is ended
+    with it after `timeout`. Raises `ProcessFailed` when its return code is not in `accept`,
     `FileNotFoundError` when there is no such program, `subprocess.TimeoutExpired` after `timeout` seconds.
     """
     words = tuple(str(word) for word in argv)
-    done = subprocess.run(
+    with subprocess.Popen(
         words,
         cwd=cwd,
-        env=None if env is None else dict(env),
-        timeout=timeout,
-        input=stdin if stdin is not None else b"",
-        capture_output=True,
-        check=False,
+        env=without_tokens() if env is None else dict(env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         pass_fds=tuple(pass_fds),
-    )
-    completed = Completed(words, done.returncode, done.stdout, done.stderr)
-    if done.returncode not in accept:
+        start_new_session=alone,
+    ) as started:
+        try:
+            stdout, stderr = started.communicate(stdin or b"", timeout)
+        except BaseException:  # whatever it is, ^C too, nobody would end the process after us
+            _end(started, with_group=alone)
+            raise
+    completed = Completed(words, started.returncode, stdout, stderr)
+    if started.returncode not in accept:
         raise ProcessFailed(completed)
     return completed
 
 
+def _end(started: subprocess.Popen[bytes], *, with_group: bool) -> None:
+    if with_group and hasattr(os, "killpg"):
+        with suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGKILL)
+    started.kill()
+
+
+def secrets(environ: Mapping[str, str] = os.environ) -> Iterator[str]:
+    """The secrets that an environment holds: tokens, and the passwords of proxies."""
+    yield from filter(None, map(environ.get, TOKEN_VARIABLES))
+    for name, value in environ.items():
+        if name.lower().endswith("_proxy") and "@" in value:
+            yield from redaction.in_url(value if "://" in value else f"http://{value}")
+
+
+def without_tokens(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """An environment less its tokens."""
+    return {name: value for name, value in environ.items() if name not in TOKEN_VARIABLES}
+
+
+def guard() -> None:
+    """Keep this process's memory and environment from others of the same user, a kernel above all (Linux only).
+
+    To be called before a kernel is started, wherever a token is held. It also means: no core dump, no debugger.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+_PR_SET_DUMPABLE = 4
+
+
 def kernel_environment(allow: Collection[str] = (), environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment a kernel gets: an allow-list, the locale, and the names in `allow`."""
+    """The environment a kernel gets: an allow-list, the locale, and the names in `allow`.
+
+    Raises `BadInput` for one in `allow` that holds a token of a forge.
+    """
+    tokens = [name for name in allow if name in TOKEN_VARIABLES]
+    if tokens:
+        raise BadInput(
+            f"execute.env: {tokens[0]} is a forge's token, which no kernel gets",
+            hint="give the notebook one of its own, under another name",
+        )
     return {
         name: value
         for name, value in environ.items()
@@ -99,13 +162,14 @@ def kernel_environment(allow: Collection[str] = (), environ: Mapping[str, str] =
     }
 
 
-def git_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment of our own git calls.
+def git_environment(environ: Mapping[str, str] = os.environ, *, tokens: bool = False) -> dict[str, str]:
+    """The environment of our own git calls; `tokens` too for one that may ask the user's credential helpers.
 
     No `GIT_*` of the caller's (inside a hook they would point git at another index), no optional locks (a
     `status` of ours must not write the user's index), no prompt, messages in one language.
     """
-    kept = {name: value for name, value in environ.items() if not name.startswith("GIT_") or name in _GIT_KEPT}
+    given = environ if tokens else without_tokens(environ)
+    kept = {name: value for name, value in given.items() if not name.startswith("GIT_") or name in _GIT_KEPT}
     return kept | {
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",

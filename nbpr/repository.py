@@ -15,12 +15,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from subprocess import TimeoutExpired
+from typing import TYPE_CHECKING
 
-from nbpr import locks, process, workspaces
+from nbpr import credentials, locks, process, redaction, workspaces
 from nbpr.errors import BadInput, Conflict, NbprError, NotAllowed, OutOfReach
 from nbpr.objects import NOTHING, QUIET, Commit, Entry, Objects
 from nbpr.process import Completed, ProcessFailed
 from nbpr.steps import step
+
+if TYPE_CHECKING:
+    from nbpr.tokens import Token
 
 __all__ = ["NOTHING", "Commit", "Entry", "RefUpdate", "Repository", "Stale", "blob_sha", "without_credentials"]
 
@@ -39,7 +44,13 @@ class Stale(Conflict):
 
 
 class Repository(Objects):
-    """The repository that a checkout belongs to. `root` is the checkout's top folder."""
+    """The repository that a checkout belongs to. `root` is the checkout's top folder.
+
+    `token` is what fetching and pushing over http prove themselves with, on its host only; set once by whoever finds
+    it. None: git and its credential helpers are left to themselves.
+    """
+
+    token: Token | None = None
 
     @classmethod
     def discover(cls, start: Path | None = None) -> Repository:
@@ -95,7 +106,20 @@ class Repository(Objects):
 
     def remote_url(self, remote: str) -> str:
         """Where a remote is, with `url.*.insteadOf` applied."""
-        return self.git("remote", "get-url", "--", remote)
+        return redaction.know_url(self.git("remote", "get-url", "--", remote))
+
+    def credential(self, url: str) -> tuple[str, str] | None:
+        """User name and password that git's credential helpers have for a web address, or None. Nobody is asked."""
+        argv: list[str | Path] = ["git", *QUIET, "-C", self.root, "credential", "fill"]
+        environment = process.git_environment(tokens=True) | credentials.UNASKED
+        question, patience = credentials.question(url), credentials.PATIENCE
+        try:
+            done = process.run(
+                argv, env=environment, stdin=question, timeout=patience, accept=range(-64, 256), alone=True
+            )
+        except TimeoutExpired:
+            return None
+        return credentials.answer(done.stdout)
 
     def remote_default(self, remote: str) -> str | None:
         """The remote's default branch, asked of the remote itself."""
@@ -178,10 +202,29 @@ class Repository(Objects):
 
     def _reach(self, *words: str, settings: Sequence[str] = ()) -> Completed:
         """Run a git command that talks to a remote, and say what its failure means."""
+        remote = words[words.index("--") + 1]
+        environment, token = self._moved_out(remote, is_push=words[0] == "push")
         try:
-            return self.run(*words, settings=settings)
+            return self.run(*words, settings=settings, env=environment, token=token)
         except ProcessFailed as failure:
+            if token is None and self.remote_url(remote).startswith("http"):
+                self.credential(self.remote_url(remote))  # what the other side was told must not be in what it says
             raise _remote_failure(words, failure.completed) from None
+
+    def _moved_out(self, remote: str, *, is_push: bool) -> tuple[dict[str, str], Token | None]:
+        """How to keep a password in the remote's URL out of git's argument lists: an environment, and it as a token.
+
+        Git hands the URL to its children in their arguments, which everybody on the machine can read.
+        """
+        url = self.run("remote", "get-url", *(["--push"] if is_push else []), "--", remote, accept=(0, 2, 128)).text
+        token = credentials.in_address(redaction.know_url(url))
+        if token is None or "\n" in url:
+            return {}, self.token
+        pushed_to = self.setting(f"remote.{remote}.pushurl") if is_push else None
+        rule = "pushInsteadOf" if is_push and not pushed_to else "insteadOf"
+        written = pushed_to or self.setting(f"remote.{remote}.url") or url
+        environment = credentials.settings_in_environment({f"url.{without_credentials(url)}.{rule}": written})
+        return environment, self.token if self.token and self.token.is_for(url) else token
 
     def advance_checkout(self, place: Path, sha: str) -> None:
         """Take a clean checkout forwards to `sha`, files and branch. Raises `Conflict` if it is not clean."""

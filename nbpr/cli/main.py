@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from nbpr import __version__
+from nbpr import __version__, process, redaction
 from nbpr.errors import BadInput, Interrupted, NbprError, NotAllowed
 
 #: Each command and the file that has it, in the order of the help page. A file is loaded when it is needed.
@@ -28,12 +28,14 @@ COMMANDS: dict[str, str] = {
     "edit": "cells",
     "params": "cells",
     "clean": "clean",
+    "check": "check",
     "diff": "diff",
     "run": "runs",
     "validate": "runs",
     "scraps": "runs",
     "propose": "propose",
     "pulls": "pulls",
+    "review": "review",
     "sync": "sync",
 }
 
@@ -77,7 +79,15 @@ def _root(
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code. The one boundary: no traceback of ours passes it."""
+    """Run one command and return its exit code. The one boundary: no traceback of ours passes it, and no secret."""
+    secrets = tuple(process.secrets())
+    if secrets:
+        process.guard()
+    with redaction.standard_streams(*secrets):
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     _end_as_if_interrupted()
     try:
@@ -118,7 +128,7 @@ def _report(error: NbprError, as_json: bool) -> int:
         print_json(error.as_json())
     else:
         red, end = ("\033[31m", "\033[0m") if colours(sys.stderr) else ("", "")
-        sys.stderr.write(f"{red}nbpr: {error.message}{end}\n")
+        sys.stderr.write(f"{red}nbpr: {error.message}{end}\n")  # a stream without secrets
         if error.hint:
             sys.stderr.write(f"      {error.hint}\n")
     return error.exit_code
@@ -129,12 +139,15 @@ def _bug(error: BaseException, arguments: Sequence[str]) -> NbprError:
     folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "nbpr"
     text = f"nbpr {__version__}, Python {sys.version.split()[0]}, {sys.platform}\nnbpr {' '.join(arguments[:1])} …\n\n"
     text += "".join(traceback.format_exception(error))
+    text = redaction.text(text)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         log = folder / "last-bug.log"
-        log.write_text(text, encoding="utf-8", errors="replace")
+        log.unlink(missing_ok=True)
+        written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError:
-        with tempfile.NamedTemporaryFile("w", suffix=".log", prefix="nbpr-", delete=False, encoding="utf-8") as file:
-            file.write(text)
-        log = Path(file.name)
+        written, name = tempfile.mkstemp(suffix=".log", prefix="nbpr-")
+        log = Path(name)
+    with os.fdopen(written, "w", encoding="utf-8", errors="replace") as file:
+        file.write(text)
     return NbprError(f"a bug of ours: {type(error).__name__}: {error}", hint=f"please report it with {log}")
