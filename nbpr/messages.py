@@ -90,4 +90,4 @@ def body(plan: Plan, proof: Proof, diffs: tuple[NotebookDiff, ...], identity: Id
 
 def page_path(repository: Repository, number: int) -> Path:
     """Where the review page of a pull request is written."""
-    return repository.own_dir / "review" / f"{number}.md"
+    return repository.own_dir / "review" / f"{number}.html"

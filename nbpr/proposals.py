@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
-from nbpr import clean, identity, locks, messages, plans, proofs, workingcopy, workspaces
+from nbpr import announcements, clean, identity, locks, messages, plans, proofs, reviews, workingcopy, workspaces
 from nbpr.config import Config
 from nbpr.diff import notebooks
 from nbpr.diff.changes import NotebookDiff
+from nbpr.diff.noise import Noise
 from nbpr.errors import Conflict
 from nbpr.findings import Finding, Verdict
 from nbpr.forges import Forge, Opening, PullRequest, forge_for
@@ -130,24 +131,26 @@ def _one_at_a_time(repository: Repository, plan: Plan, say: Say) -> Iterator[boo
 def _planned(repository: Repository, config: Config, plan: Plan) -> Outcome:
     if not plan.has_news:
         return _as_it_is(repository, config, plan)
-    return Outcome("dry-run", plan, plan.pull, plan.branch_sha, None, Proof(), _diffs(plan, Proof()))
+    return Outcome("dry-run", plan, plan.pull, plan.branch_sha, None, Proof(), _diffs(config, plan, Proof()))
 
 
 def _carry_out(repository: Repository, config: Config, forge: Forge, plan: Plan, say: Say) -> Outcome:
     """Prove, commit, publish. Raises `Stale` if somebody else moved a ref meanwhile."""
     proposal = plan.proposal
+    forge.ready()
     proof = proofs.prove(repository, config, plan, say)
     proof = replace(proof, findings=(*proof.findings, *_silenced_hooks(repository)))
-    shown = _diffs(plan, proof)
+    shown = _diffs(config, plan, proof)
     if proof.verdict == "failed" and proposal.on_failure != "draft":
         return Outcome("blocked", plan, plan.pull, plan.branch_sha, "failed", proof, shown)
     head = _commit(repository, plan, proof)
     say("opening the pull request" if plan.pull is None else f"updating pull request #{plan.pull.number}")
     pull = _publish(forge, plan, proof, shown, head)
     workingcopy.remember(repository, plan.branch, plan.taken)
+    proof = replace(proof, findings=(*proof.findings, *announcements.announce(forge, pull)))
     operation: Operation = "created" if plan.pull is None else "updated"
-    page = _write_page(repository, pull)
-    return Outcome(operation, plan, pull, head, proof.verdict, proof, shown, page)
+    done = Outcome(operation, plan, pull, head, proof.verdict, proof, shown)
+    return replace(done, page=str(reviews.keep(repository, config, pull, head, done.report)))
 
 
 def _unchanged(repository: Repository, config: Config, forge: Forge, plan: Plan) -> Outcome:
@@ -160,6 +163,8 @@ def _unchanged(repository: Repository, config: Config, forge: Forge, plan: Plan)
         message = f"pull request #{pull.number} keeps its description: only a change of content brings a new one"
         note = Finding("execute", "note", "", message, hint=f"nbpr pulls comment {pull.number} says more")
         outcome = replace(outcome, proof=replace(outcome.proof, findings=(*outcome.proof.findings, note)))
+    notes = announcements.announce(forge, pull)
+    outcome = replace(outcome, proof=replace(outcome.proof, findings=(*outcome.proof.findings, *notes)))
     asked = _asked_for(plan)
     if asked == {"labels": pull.labels, "reviewers": pull.reviewers}:
         return outcome
@@ -189,21 +194,24 @@ def _as_it_is(repository: Repository, config: Config, plan: Plan) -> Outcome:
         plan.branch_sha,
         known.verdict if known else None,
         proof,
-        _diffs(plan, proof) if plan.pull else (),
+        _diffs(config, plan, proof) if plan.pull else (),
         str(page) if page and page.exists() else None,
     )
 
 
-def _diffs(plan: Plan, proof: Proof) -> tuple[NotebookDiff, ...]:
+def _diffs(config: Config, plan: Plan, proof: Proof) -> tuple[NotebookDiff, ...]:
     """What the pull request as a whole changes: from base to what the branch holds, results included."""
-    return tuple(
-        notebooks.compare(
-            subject.path,
-            clean.clean(subject.base).as_json() if subject.base else None,
-            subject.after.as_json() if subject.after else None,
-            *proof.outputs.get(subject.path, (None, None)),
-        )
-        for subject in plan.subjects
+    return tuple(_diff(config.for_notebook(subject.path), subject, proof) for subject in plan.subjects)
+
+
+def _diff(config: Config, subject: plans.Subject, proof: Proof) -> NotebookDiff:
+    return notebooks.compare(
+        subject.path,
+        clean.clean(subject.base).as_json() if subject.base else None,
+        subject.after.as_json() if subject.after else None,
+        *proof.outputs.get(subject.path, (None, None)),
+        noise=Noise.of(config.diff.ignore, config.diff.ignore_patterns),
+        patience=config.diff.patience,
     )
 
 
@@ -262,10 +270,3 @@ def _publish(forge: Forge, plan: Plan, proof: Proof, shown: tuple[NotebookDiff, 
             claim=None if proposal.wanted.branch else f"{plan.identity.author}\n{plan.identity.key}\n{plan.base}",
         )
     )
-
-
-def _write_page(repository: Repository, pull: PullRequest) -> str:
-    page = messages.page_path(repository, pull.number)
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(f"# {pull.title}\n\n{pull.body}\n", encoding="utf-8")
-    return str(page)

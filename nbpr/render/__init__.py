@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from nbpr.render import markdown, terminal
 from nbpr.render.report import Link, Report, ScrapRow
 
 __all__ = ["RENDERERS", "Link", "Renderer", "Report", "ScrapRow", "View"]
@@ -25,6 +24,8 @@ Renderer = Callable[[Report, View], str]
 
 
 def _text(report: Report, view: View) -> str:
+    from nbpr.render import terminal
+
     return terminal.render(
         report.diffs,
         colour=view.colour,
@@ -37,8 +38,16 @@ def _text(report: Report, view: View) -> str:
 
 
 def _markdown(report: Report, view: View) -> str:
+    from nbpr.render import markdown
+
     return markdown.render(report)
 
 
-#: Every renderer, by the name of its format.
-RENDERERS: Mapping[str, Renderer] = {"text": _text, "markdown": _markdown}
+def _html(report: Report, view: View) -> str:
+    from nbpr.render import html
+
+    return html.render(report)
+
+
+#: Every renderer, by the name of its format. Each is imported when it is asked for.
+RENDERERS: Mapping[str, Renderer] = {"text": _text, "markdown": _markdown, "html": _html}

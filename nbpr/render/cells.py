@@ -69,13 +69,18 @@ def worth_showing(diff: NotebookDiff) -> list[CellChange]:
 
 def remarks(diff: NotebookDiff) -> list[str]:
     """What changed in the notebook beside its cells' sources and outputs, a line each."""
-    counted = sum(change.kind == "outputs" and not change.outputs_changed for change in diff.cells)
+    stale = [change for change in diff.cells if change.kind == "outputs" and not change.outputs_changed]
+    counted = sum(not change.outputs_noise for change in stale)
     found = [f"before: {diff.path_before}"] if diff.path_before else []
     found += [detail_text(detail) for detail in diff.details]
     if diff.ids_changed:
         found.append(f"{diff.ids_changed} cell ids changed, the cells did not")
     if counted:
         found.append(f"{counted} execution counts changed, the outputs did not")
+    if diff.noisy:
+        found.append(f"{diff.noisy} cells' outputs differ in noise alone (times taken, addresses, random ids)")
+    if diff.coarse:
+        found.append("so much differs that cells may be shown as replaced which were edited")
     return found
 
 

@@ -101,7 +101,7 @@ def table_code(text: str, limit: int = LINE) -> str:
 
 def fence(lines: Sequence[str], info: str = "") -> str:
     """The lines, none of which holds a line end, in a fence that none of them can close."""
-    body = "\n".join(_without_runs(line) for line in lines)
+    body = "\n".join(_without_marker(_without_runs(line)) for line in lines)
     sign = min("`~", key=lambda mark: _longest(mark, body))
     bar = sign * max(3, _longest(sign, body) + 1)
     return f"{bar}{info}\n{body}\n{bar}" if lines else f"{bar}{info}\n{bar}"
@@ -126,6 +126,11 @@ def _shortened(found: re.Match[str]) -> str:
     text = found.group()
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     return f"{text[:16]}…⟨{len(text):,} characters of base64, {digest}⟩"
+
+
+def _without_marker(text: str) -> str:
+    """The line, and if it is written like one of our own marks on a forge, one that is not taken for it."""
+    return re.sub(r"^(<!-)(?=- */?nbpr)", rf"\1{ZERO_WIDTH_SPACE}", text)
 
 
 def _longest(sign: str, text: str) -> int:

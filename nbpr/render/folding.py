@@ -24,11 +24,11 @@ class Fold(NamedTuple):
 
 def fold(lines: Sequence[Line], context: int = CONTEXT) -> list[Line | Fold]:
     """The changed lines with their context, the rest folded; the first lines where nothing changed."""
-    near = _near(lines, context)
+    seen = near(lines, context)
     shown: list[Line | Fold] = []
     hidden = 0
     for index, line in enumerate(lines):
-        if index in near:
+        if index in seen:
             shown += [Fold(hidden)] if hidden else []
             shown.append(line)
             hidden = 0
@@ -37,10 +37,12 @@ def fold(lines: Sequence[Line], context: int = CONTEXT) -> list[Line | Fold]:
     return shown + ([Fold(hidden)] if hidden else [])
 
 
-def _near(lines: Sequence[Line], context: int) -> set[int]:
+def near(lines: Sequence[Line], context: int = CONTEXT) -> set[int]:
+    """The places of the lines worth showing."""
     changed = [index for index, line in enumerate(lines) if line.tag != " "]
-    near = {place for index in changed for place in range(index - context, index + context + 1)}
+    found = {place for index in changed for place in range(index - context, index + context + 1)}
     if not changed:
-        near = set(range(context))
+        found = set(range(context))
     # A fold takes a line itself: one that would hide a single line shows it instead.
-    return near | {i for i in range(len(lines)) if {i - 1, i + 1} <= near | {-1, len(lines)}}
+    around = found | {-1, len(lines)}
+    return found | {i for i in range(len(lines)) if i - 1 in around and i + 1 in around}

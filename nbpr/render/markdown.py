@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from nbpr.diff.changes import CellChange, NotebookDiff
 from nbpr.diff.lines import Line
-from nbpr.render import cells, escape
+from nbpr.render import cells, escape, gallery
 from nbpr.render.folding import Fold
 from nbpr.render.report import Report, counts, value_text
 
@@ -42,13 +42,13 @@ def blocks(report: Report, budget: int = BUDGET) -> list[str]:
     page.add(_why(report.why))
     page.add(_links(report))
     share = budget // 5
-    for title, table in (
-        ("", _findings(report, share)),
-        ("Parameters", _parameters(report, share)),
-        ("Scraps", _scraps(report, share)),
-    ):
+    checks = "", _findings(report, share)
+    failed = any(finding.level == "error" for finding in report.findings)
+    results = [("Parameters", _parameters(report, share)), ("Scraps", _scraps(report, share))]
+    for title, table in [checks, *results] if failed else [*results, checks]:
         page.add(_titled(title, table))
     page.add(*(_failed_cell(run) for run in report.runs))
+    page.add(_titled("Pictures", _pictures(report, share)))
     page.add(_notes(report, share))
     _add_cells(page, report)
     page.add(_runs(report, share))
@@ -186,6 +186,24 @@ def _scraps(report: Report, room: int) -> str:
     if not any(row.bound for row in report.scraps):
         headers, rows = headers[:-1], [row[:-1] for row in rows]
     return _by_notebook(headers, rows, report, room)
+
+
+def _pictures(report: Report, room: int) -> str:
+    """The first pictures that changed: before and after where a forge keeps them, else how much of them changed."""
+    rows = []
+    for one in gallery.changed(report.diffs):
+        name = f"cell {one.index}" + (f" {escape.table_code(one.cell_id, 64)}" if one.cell_id else "")
+        sides = [_image(word, report.picture_urls.get(side.name)) for word, side in one.sides]
+        rows.append([escape.table_code(one.notebook, 120), name, *sides, one.words])
+    headers = ["Picture", "Before", "After", "Change"]
+    if not any(row[2] or row[3] for row in rows):
+        headers, rows = [headers[0], headers[3]], [[*row[:2], row[4]] for row in rows]
+    return _by_notebook(headers, rows, report, room)
+
+
+def _image(word: str, url: str | None) -> str:
+    address = escape.address(url) if url else None
+    return f"![{word}](<{address}>)".replace("|", "%7C") if address else ""
 
 
 def _value(value: Any) -> str:

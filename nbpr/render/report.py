@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nbpr.diff.changes import NotebookDiff
@@ -13,13 +13,20 @@ from nbpr.findings import Finding, Verdict
 
 @dataclass(frozen=True)
 class ScrapRow:
-    """A scrap before and after, None where there is none; `bound` is what config allows, as text."""
+    """A scrap before and after, None where there is none; `bound` is what config allows, as text.
+
+    `history` is what it was in reference runs, oldest first, None where a run has no such number; `low` and `high`
+    are its bounds as numbers.
+    """
 
     notebook: str
     name: str
     before: Any
     after: Any
     bound: str = ""
+    history: tuple[float | None, ...] = ()
+    low: float | None = None
+    high: float | None = None
 
     @property
     def changed(self) -> bool:
@@ -52,7 +59,7 @@ class Report:
 
     `why` is the proposer's own Markdown. `operation` is how a proposal ended, in words ("pull request #7 created").
     `runs` are run records, as `--json` prints them. `checks` names those that ran, so that those without a finding
-    show as passed.
+    show as passed. `picture_urls` says where a forge keeps pictures, by the names that `render.gallery` gives them.
     """
 
     title: str = ""
@@ -67,6 +74,7 @@ class Report:
     links: tuple[Link, ...] = ()
     notes: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
+    picture_urls: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ordered_findings(self) -> tuple[Finding, ...]:
@@ -82,9 +90,10 @@ class Report:
 
 
 def counts(diffs: tuple[NotebookDiff, ...]) -> str:
-    """How much changed: "9 of 21 cells changed (+3 −1 ~5)"."""
+    """How much changed: "9 of 21 cells changed (+3 −1 ~5)". Noise in outputs and execution counts are no change."""
     total = sum(len(diff.cells) for diff in diffs)
-    changed = sum(len(diff.changed_cells) for diff in diffs)
+    cells = [change for diff in diffs for change in diff.changed_cells]
+    changed = sum(change.kind != "outputs" or change.outputs_changed for change in cells)
     added = sum(diff.summary.cells_added for diff in diffs)
     removed = sum(diff.summary.cells_removed for diff in diffs)
     if not changed:

@@ -38,12 +38,16 @@ def render(
     scraps: Sequence[ScrapRow] = (),
     notes: Sequence[str] = (),
 ) -> str:
-    """The diffs one below the other, with `stat` as one line each; the scraps that changed and the notes last."""
+    """The diffs one below the other, several below a list of them; the scraps that changed and the notes last.
+
+    With `stat` the list alone.
+    """
     changed = [diff for diff in diffs if diff.differs]
     said = ["\n".join(_wrapped("·", note, width) for note in notes)] if notes else []
     if stat:
         return "\n".join([*_stat(changed, colour, width), *said])
-    parts = ["\n".join(_notebook(diff, colour, width, outputs)) for diff in changed]
+    parts = ["\n".join(_stat(changed, colour, width))] if len(changed) > 1 else []
+    parts += ["\n".join(_notebook(diff, colour, width, outputs)) for diff in changed]
     parts += _scraps_part([row for row in scraps if row.changed], colour, width)
     return "\n\n".join([*parts, *said])
 

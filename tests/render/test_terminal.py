@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 import pytest
@@ -27,7 +28,8 @@ def shown(*diffs: NotebookDiff, **settings: Any) -> str:
 def tamed(text: str, colour: bool) -> None:
     """Nothing in the text is a command to the terminal, but for our colours."""
     rest = OURS.sub("", text) if colour else text
-    assert all(sign.isprintable() or sign in "\n\t\u200c\u200d\u00a0\u2009" for sign in rest), repr(rest)
+    seen = (sign.isprintable() or sign in "\n\t\u200c\u200d" or unicodedata.category(sign) == "Zs" for sign in rest)
+    assert all(seen), repr(rest)
 
 
 def test_the_change_of_a_threshold() -> None:
@@ -128,6 +130,18 @@ def test_nothing_of_a_notebook_reaches_the_terminal_as_a_command(text: str, colo
         tamed(RENDERERS["text"](report, View(colour, width, stat=True)), colour)
 
 
+#: What terminals obey, and what lies about what is there, with little else.
+COMMANDS = st.text(st.sampled_from("\x1b\x9b[]0;1mHJ\x07\r\n\t\b\x7fa\u202e\u2028\ud83d"), max_size=40)
+
+
+@given(st.text(max_size=40), COMMANDS)
+def test_no_character_that_a_terminal_obeys_passes(text: str, other: str) -> None:
+    report = everything(text, other)
+    for colour in (False, True):
+        tamed(terminal.proposal(report, colour, 80), colour)
+        tamed(terminal.render(report.diffs, colour=colour, width=80, scraps=report.scraps, notes=report.notes), colour)
+
+
 @given(st.data())
 def test_any_diff_is_rendered_in_every_format(data: st.DataObject) -> None:
     before = data.draw(notebooks())
@@ -151,3 +165,11 @@ def test_an_escape_sequence_in_a_source_is_shown() -> None:
 def test_a_picture_is_named() -> None:
     before, after = (book(code("p", "a", outputs=[display(image_png=data * 4000)])) for data in ("QUJD", "QUJE"))
     assert "! picture (png), 12 kB → 12 kB, changed" in shown(compare("a.ipynb", before, after))
+
+
+def test_several_notebooks_stand_below_a_list_of_them() -> None:
+    diffs = [compare(f"{name}.ipynb", book(code("x = 1", "a")), book(code("x = 2", "a"))) for name in ("one", "two")]
+    shown = terminal.render(diffs, colour=False, width=80)
+    assert shown.startswith(terminal.render(diffs, colour=False, width=80, stat=True) + "\n\none.ipynb: 1 of 1 cell")
+    alone = terminal.render(diffs[:1], colour=False, width=80)
+    assert alone.startswith("one.ipynb: 1 of 1 cell")
