@@ -28,11 +28,16 @@ class MeasuredProgramFailed(Exception):
     """A program under measurement failed: its command, its return code, the end of what it said."""
 
 
+class NotToBeHad(Exception):
+    """A program to compare with is not installed and cannot be fetched: one line that says so."""
+
+
 @dataclass(frozen=True)
 class Side:
     """One side of a comparison: `steps` are run one after the other and count together.
 
-    `before` runs before every round and is not measured: it puts back what the steps change.
+    `before` runs before every round and is not measured: it puts back what the steps change. `timed` reads from what a
+    program printed how many seconds of it count, where that is not the whole process.
     """
 
     label: str
@@ -40,6 +45,7 @@ class Side:
     cwd: Path
     env: Mapping[str, str]
     before: Callable[[], None] | None = None
+    timed: Callable[[str], float] | None = None
 
 
 @dataclass(frozen=True)
@@ -116,15 +122,15 @@ def take(side: Side) -> Sample:
         side.before()
     total = Sample(0.0, 0.0, 0)
     for argv in side.steps:
-        total += _process(argv, side.cwd, side.env)
+        total += _process(argv, side)
     return total
 
 
-def _process(argv: tuple[str, ...], cwd: Path, env: Mapping[str, str]) -> Sample:
+def _process(argv: tuple[str, ...], side: Side) -> Sample:
     with tempfile.TemporaryFile() as said:
         begin = time.perf_counter()
         process = subprocess.Popen(
-            argv, cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT
+            argv, cwd=side.cwd, env=dict(side.env), stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT
         )
         impatience = threading.Timer(PATIENCE, process.kill)
         impatience.start()
@@ -136,6 +142,9 @@ def _process(argv: tuple[str, ...], cwd: Path, env: Mapping[str, str]) -> Sample
         if process.returncode != 0:
             said.seek(0)
             raise MeasuredProgramFailed(complaint(argv, process.returncode, said.read().decode("utf-8", "replace")))
+        if side.timed:
+            said.seek(0)
+            wall = side.timed(said.read().decode("utf-8", "replace"))
     return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _RSS_UNIT)
 
 

@@ -21,7 +21,7 @@ COLUMNS = ("row", "what", "ours", "theirs", "ratio (least to most)", "budget", "
 
 @dataclass(frozen=True)
 class Result:
-    """One row's outcome: `measurement` is None when it failed, and `failure` says how."""
+    """One row's outcome: `measurement` is None when it failed, and `failure` says how, or was skipped."""
 
     row: Row
     measurement: Measurement | None
@@ -33,7 +33,7 @@ def cells(result: Result) -> tuple[str, ...]:
     """A row of the table, as text, in the order of `COLUMNS`."""
     row, measurement = result.row, result.measurement
     if measurement is None:
-        return (row.name, row.what, "failed", "", "", budget(row), "", "", "")
+        return (row.name, row.what, "failed" if result.failure else "skipped", "", "", budget(row), "", "", "")
     ratio = measurement.ratio()
     return (
         row.name,

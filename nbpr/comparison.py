@@ -1,4 +1,4 @@
-"""Comparing notebooks: two files, two revisions, or a revision with the working copy."""
+"""Comparing notebooks: two files or folders, two revisions, or a revision with the working copy or the index."""
 
 from __future__ import annotations
 
@@ -6,31 +6,27 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from nbpr import clean, notebook, scraps
+from nbpr import clean, config, notebook, scraps
+from nbpr.config import Config
+from nbpr.diff.noise import Noise
 from nbpr.diff.notebooks import NotebookDiff, compare
 from nbpr.errors import BadInput
 from nbpr.notebook import Notebook
+from nbpr.ranges import Range, commit_pair, parsed
 from nbpr.render.report import Report, ScrapRow
 from nbpr.repository import Repository
 
+_SETTINGS = Config()
+
 #: Git's letters for what happened to a file, in words.
 _STATUS = {"A": "added", "D": "deleted", "M": "modified", "R": "renamed", "T": "changed its type", "U": "unmerged"}
-
-
-@dataclass(frozen=True)
-class Range:
-    """What to compare: two commits, or with `after` None a commit with the working copy; only below `paths`."""
-
-    before: str
-    after: str | None
-    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,6 +69,8 @@ class Comparison:
                     "status": diff.status,
                     "diff": diff.diff,
                     "summary": diff.summary.as_json(),
+                    "outputs_noise": diff.noisy,
+                    "coarse": diff.coarse,
                 }
                 for diff in self.diffs
             ],
@@ -88,32 +86,69 @@ class Comparison:
         return Report(diffs=self.diffs, scraps=rows, notes=tuple(notes))
 
 
-def between(words: Sequence[str], paths: Sequence[str] | None = None) -> Comparison:
+def between(words: Sequence[str], paths: Sequence[str] | None = None, *, staged: bool = False) -> Comparison:
     """What `nbpr diff WORDS -- PATHS` compares; `paths` None where there was no `--`.
 
-    Two words that are files and no revisions are compared with each other, also outside of a repository.
+    Two words that are files, or both folders, and no revisions are compared with each other, also outside of a
+    repository. With `staged` the index is compared with HEAD, or with the one commit that is named.
     """
-    two_files = paths is None and len(words) == 2 and all(_is_file(word) for word in words)
+    two = paths is None and len(words) == 2 and not staged
+    two_places = two and any(all(map(kind, words)) for kind in (_is_file, _is_folder))
     try:
         repository = Repository.discover()
     except BadInput:
-        if two_files:
-            return files(*map(Path, words))
+        if two_places:
+            return files(Path(words[0]), Path(words[1]))
         raise
-    lookup = cache(partial(_commit_pair, repository))
-    if two_files and not any(map(lookup, words)):
-        return files(*map(Path, words))
-    return revisions(repository, _parsed(repository, lookup, words, paths))
+    lookup = cache(partial(commit_pair, repository))
+    if two_places and not any(map(lookup, words)):
+        return files(Path(words[0]), Path(words[1]), config.load(repository.root))
+    return revisions(repository, parsed(repository, lookup, words, paths, staged))
 
 
-def files(before: Path, after: Path) -> Comparison:
-    """Compare two files; the null device is no notebook. Raises `BadInput` for one that cannot be read."""
+def files(before: Path, after: Path, settings: Config = _SETTINGS) -> Comparison:
+    """Compare two files, or all notebooks in two folders, by name; the null device is no notebook.
+
+    Raises `BadInput` for a file that cannot be read; in folders those are named.
+    """
+    if not before.is_dir():
+        found = _two_files(before, after, settings)
+        return Comparison((found,) if found.differs else ())
+    diffs: list[NotebookDiff] = []
+    unreadable: list[tuple[str, str]] = []
+    for name in sorted({*_notebooks_in(before), *_notebooks_in(after)}):
+        one, other = (place if (place := folder / name).is_file() else Path(os.devnull) for folder in (before, after))
+        try:
+            # In both folders it is one notebook: only one that is new or gone has another path.
+            found = replace(_two_files(one, other, settings.for_notebook(name)), path=name, path_before=None)
+        except BadInput as error:
+            unreadable.append((name, error.message))
+            continue
+        diffs += [found] if found.differs else []
+    return Comparison(tuple(diffs), (), tuple(unreadable))
+
+
+def _two_files(before: Path, after: Path, settings: Config) -> NotebookDiff:
     sides = [None if str(path) == os.devnull else notebook.read(path) for path in (before, after)]
     path = after if sides[1] is not None else before
-    found = compare(str(path), *(side.as_json() if side else None for side in sides))
-    if None not in sides and before != after:
-        found = replace(found, path_before=str(before))
-    return Comparison((found,) if found.status != "unchanged" else ())
+    found = _differences(str(path), sides[0], sides[1], settings)
+    renamed = None not in sides and before != after and found.status != "unchanged"
+    return replace(found, path_before=str(before)) if renamed else found
+
+
+def _notebooks_in(folder: Path) -> Iterator[str]:
+    """The notebooks in a folder and below, hidden folders (checkpoints, git's own) left out."""
+    for path in folder.rglob("*.ipynb"):
+        inner = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith(".") for part in inner.parts):
+            yield inner.as_posix()
+
+
+def _differences(path: str, before: Notebook | None, after: Notebook | None, settings: Config) -> NotebookDiff:
+    """The diff of two notebooks, under the settings for this one."""
+    noise = Noise.of(settings.diff.ignore, settings.diff.ignore_patterns)
+    old, new = (side.as_json() if side else None for side in (before, after))
+    return compare(path, old, new, noise=noise, patience=settings.diff.patience)
 
 
 def revisions(repository: Repository, wanted: Range) -> Comparison:
@@ -121,33 +156,16 @@ def revisions(repository: Repository, wanted: Range) -> Comparison:
     diffs: list[NotebookDiff] = []
     others: list[Changed] = []
     unreadable: list[tuple[str, str]] = []
+    settings = config.load(repository.root)
     for changed in _changed(repository, wanted):
         if not changed.is_notebook:
             others.append(changed)
             continue
         try:
-            diffs.append(_compared(repository, changed))
+            diffs.append(_compared(repository, changed, settings.for_notebook(changed.path)))
         except BadInput as error:
             unreadable.append((changed.path, error.message))
     return Comparison(tuple(diff for diff in diffs if diff.differs), tuple(others), tuple(unreadable))
-
-
-#: Finds out the two commits of a range, one commit and None, or None for what is no revision.
-Lookup = Callable[[str], tuple[str, str | None] | None]
-
-
-def _parsed(repository: Repository, lookup: Lookup, words: Sequence[str], paths: Sequence[str] | None) -> Range:
-    """Which revisions the words name, and which paths they and `paths` (None where there was no `--`) keep to.
-
-    As git reads it: revisions first; without `--` every word must be either a revision or a file, not both, and
-    after the first file come only files. Raises `BadInput`.
-    """
-    split = len(words) if paths is not None else _first_path(lookup, words)
-    given = _commits(repository, lookup, words[:split])
-    below = [*words[split:], *(paths or ())]
-    if any(_is_root(repository, path) for path in below):
-        return Range(*given)
-    return Range(*given, tuple(repository.path_of(path) for path in below))
 
 
 def _is_file(word: str) -> bool:
@@ -159,60 +177,11 @@ def _is_file(word: str) -> bool:
     return word == os.devnull or stat.S_ISREG(mode) or stat.S_ISFIFO(mode)
 
 
-def _is_root(repository: Repository, path: str) -> bool:
-    return Path(path).resolve() == repository.root.resolve()
-
-
-def _first_path(lookup: Lookup, words: Sequence[str]) -> int:
-    """Where the files begin among words that may be either."""
-    for place, word in enumerate(words):
-        there, known = os.path.lexists(word), lookup(word) is not None
-        if there and known:
-            raise BadInput(f"{word!r} is a revision and a file", hint="put -- before the files, or after the revisions")
-        if not there and not known:
-            raise BadInput(f"{word!r} is neither a revision nor a file here", hint="put -- before a file that is gone")
-        if there:
-            missing = next((other for other in words[place:] if not os.path.lexists(other)), None)
-            if missing is not None:
-                raise BadInput(
-                    f"{missing!r}: no such file", hint="revisions come first; put -- before a file that is gone"
-                )
-            return place
-    return len(words)
-
-
-def _commits(repository: Repository, lookup: Lookup, words: Sequence[str]) -> tuple[str, str | None]:
-    pairs = [lookup(word) for word in words]
-    unknown = next((word for word, pair in zip(words, pairs, strict=True) if pair is None), None)
-    if unknown is not None:
-        raise BadInput(f"there is no revision {unknown!r}")
-    known = [pair for pair in pairs if pair is not None]
-    if not known:
-        if repository.head is None:
-            raise BadInput("this repository has no commits yet, so there is nothing to compare with")
-        return repository.head, None
-    if len(known) == 1:
-        return known[0]
-    if len(known) > 2 or any(after is not None for _, after in known):
-        raise BadInput(f"more than two revisions: {' '.join(words)}", hint="nbpr diff A B, A..B or A...B")
-    return known[0][0], known[1][0]
-
-
-def _commit_pair(repository: Repository, word: str) -> tuple[str, str | None] | None:
-    """What `Lookup` says."""
-    dots = next((dots for dots in ("...", "..") if dots in word), None)
-    if dots is None:
-        sha = repository.resolve(word)
-        return None if sha is None else (sha, None)
-    before, after = (repository.resolve(name or "HEAD") for name in word.split(dots, 1))
-    if before is None or after is None:
-        return None
-    if dots == "..":
-        return before, after
-    start = repository.merge_base(before, after)
-    if start is None:
-        raise BadInput(f"{word}: the two have no common ancestor", hint="compare them as A..B")
-    return start, after
+def _is_folder(word: str) -> bool:
+    try:
+        return Path(word).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _changed(repository: Repository, wanted: Range) -> Iterator[Changed]:
@@ -232,7 +201,7 @@ def _changed(repository: Repository, wanted: Range) -> Iterator[Changed]:
 
 def _listed(repository: Repository, wanted: Range) -> bytes:
     """What `git diff --raw` says, each file with its whole ids."""
-    commits = [wanted.before, *([wanted.after] if wanted.after else [])]
+    commits = [*(["--cached"] if wanted.staged else []), wanted.before, *([wanted.after] if wanted.after else [])]
     words = ("diff", "--raw", "-z", "-M", "--abbrev=64", "--no-ext-diff", "--no-textconv", "--no-relative")
     below = [f":(top,literal){path}" for path in wanted.paths]
     with _index(repository) as env:
@@ -249,13 +218,13 @@ def _index(repository: Repository) -> Iterator[dict[str, str]]:
         yield {"GIT_INDEX_FILE": str(copy)}
 
 
-def _compared(repository: Repository, changed: Changed) -> NotebookDiff:
+def _compared(repository: Repository, changed: Changed, settings: Config) -> NotebookDiff:
     before = _blob(repository, changed.path_before, changed.modes[0], changed.shas[0])
     after = _blob(repository, changed.path, changed.modes[1], changed.shas[1])
     if before is not None and after is not None and _in_checkout(changed.shas[1]) and clean.is_clean(before):
         # The working copy as git would store it: its outputs are nobody's change where none are kept.
         after = clean.clean(after)
-    found = compare(changed.path, *(side.as_json() if side else None for side in (before, after)))
+    found = _differences(changed.path, before, after, settings)
     return replace(found, path_before=changed.path_before) if changed.path != changed.path_before else found
 
 

@@ -251,3 +251,45 @@ def test_a_repository_without_commits(repository: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(repository)
     with pytest.raises(BadInput, match="no commits yet"):
         between([])
+
+
+def test_what_is_staged(history: Path) -> None:
+    put(history, "b.ipynb", notebook("3"))
+    git(history, "add", "b.ipynb")
+    put(history, "b.ipynb", notebook("4"))
+    put(history, "a/fleet.ipynb", notebook("0.8"))
+    assert told(between([], staged=True)) == ["b.ipynb 2 3"]
+    assert told(between(["HEAD~1"], staged=True)) == ["b.ipynb 1 3"]
+    assert told(between(["HEAD~1"], ["a"], staged=True)) == []
+    with pytest.raises(BadInput, match="one commit, not two"):
+        between(["main", "agent"], staged=True)
+
+
+def test_two_folders(history: Path, tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    for place, value in ((old, "1"), (new, "2")):
+        put(place, "deep/same.ipynb", notebook("0"))
+        put(place, "deep/other.ipynb", notebook(value))
+        put(place, ".ipynb_checkpoints/other-checkpoint.ipynb", notebook(value))
+    put(old, "gone.ipynb", notebook("0"))
+    put(new, "new.ipynb", notebook("0"))
+    put(new, "broken.ipynb", "{")
+    found = between([str(old), str(new)])
+    assert [(diff.path, diff.status) for diff in found.diffs] == [
+        ("deep/other.ipynb", "modified"),
+        ("gone.ipynb", "deleted"),
+        ("new.ipynb", "added"),
+    ]
+    assert [path for path, _ in found.unreadable] == ["broken.ipynb"]
+
+
+def test_noise_is_what_the_repository_configures(history: Path) -> None:
+    put(history, "x.ipynb", notebook("1", stream("p95: 12.3 ms\n")))
+    put(history, "y.ipynb", notebook("1", stream("p95: 13.1 ms\n")))
+    assert between(["x.ipynb", "y.ipynb"]).diffs[0].summary.outputs_changed == 1
+    put(history, "nbpr.toml", '[diff]\nignore = ["durations"]\n')
+    (diff,) = between(["x.ipynb", "y.ipynb"]).diffs
+    assert (diff.summary.outputs_changed, diff.noisy) == (0, 1)
+    put(history, "nbpr.toml", '[diff]\nignore = ["nonsense"]\n')
+    with pytest.raises(BadInput, match="there is no noise 'nonsense'"):
+        between(["x.ipynb", "y.ipynb"])

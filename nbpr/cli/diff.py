@@ -23,6 +23,7 @@ class Format(StrEnum):
 
     TEXT = "text"
     MARKDOWN = "markdown"
+    HTML = "html"
     JSON = "json"
 
 
@@ -42,9 +43,14 @@ def diff(
     context: typer.Context,
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[BASE] [HEAD] [PATH]…", help="Two files, or revisions as git takes them, and paths."),
+        typer.Argument(
+            metavar="[BASE] [HEAD] [PATH]…", help="Two files or folders, or revisions as git takes them, and paths."
+        ),
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TEXT,
+    staged: Annotated[
+        bool, typer.Option("--staged", "--cached", help="Compare what is staged with HEAD, or with BASE.")
+    ] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if there are differences.")] = False,
     stat: Annotated[bool, typer.Option("--stat", help="Only count what changed.")] = False,
     no_outputs: Annotated[bool, typer.Option("--no-outputs", help="Leave outputs out.")] = False,
@@ -58,15 +64,17 @@ def diff(
     \b
     Examples:
       nbpr diff
+      nbpr diff --staged
       nbpr diff main -- notebooks/health.ipynb
       nbpr diff main...agent/health --stat
       nbpr diff before.ipynb after.ipynb --no-outputs
       nbpr diff HEAD~1 HEAD --format markdown
+      nbpr diff main HEAD --format html > review.html
       nbpr diff main HEAD --json --exit-code
     """
     from nbpr import comparison
 
-    found = comparison.between(words or [], context.meta.get("paths"))
+    found = comparison.between(words or [], context.meta.get("paths"), staged=staged)
     as_json = as_json or form is Format.JSON
     if as_json:
         show(found.as_json(), as_json)

@@ -108,16 +108,18 @@ def _alike(one: Any, other: Any) -> bool:
 
 def _reunited(found: Iterator[Pair], before: Sequence[Any], after: Sequence[Any]) -> list[Pair]:
     """A cell removed in one place and added in another becomes one that moved: by id, else by content."""
+    names = [{identity(cell) for cell in side} - {None} for side in (before, after)]
+    known = names[0] & names[1]
+
+    def content(cell: Any) -> tuple[str, str] | None:
+        """What a cell is told by whose id, if it has one, is not on the other side."""
+        source = text(cell)
+        return None if identity(cell) in known or not source.strip() else (str(cell.get("cell_type")), source)
+
     pairs = list(found)
-    for key in (identity, _content):
+    for key in (identity, content):
         pairs = _joined(pairs, before, after, key)
     return pairs
-
-
-def _content(cell: Any) -> tuple[str, str] | None:
-    source = text(cell)
-    named = identity(cell) is not None
-    return None if named or not source.strip() else (str(cell.get("cell_type")), source)
 
 
 def _joined(

@@ -28,8 +28,9 @@ class CellChange:
     """One cell before and after; None where it is not there. `before` and `after` are plain JSON.
 
     The kind is the gravest that applies: a cell that was edited and moved is `modified`, with `moved` set.
-    `outputs` is a cell of which nothing but outputs or execution counts changed. Outputs are None where none
-    are known, as for a notebook that has not been run.
+    `outputs` is a cell of which nothing but outputs or execution counts changed; `outputs_changed` says whether its
+    results did, `outputs_noise` that they differ in noise alone (times taken, addresses, random ids). Outputs are
+    None where none are known, as for a notebook that has not been run; without a change there are no `output_lines`.
     """
 
     kind: Kind
@@ -44,6 +45,7 @@ class CellChange:
     outputs_changed: bool
     moved: bool
     details: tuple[Detail, ...]
+    outputs_noise: bool = False
 
     @property
     def cell(self) -> dict[str, Any]:
@@ -96,7 +98,8 @@ class Summary:
 class NotebookDiff:
     """Everything that changed in one notebook. `diff` is nbdime's, from `before` to `after`.
 
-    `path_before` is where it was before, if that is another place.
+    `path_before` is where it was before, if that is another place. `coarse`: so much differs that some of it is said
+    to be replaced where it may have been edited.
     """
 
     path: str
@@ -108,6 +111,7 @@ class NotebookDiff:
     details: tuple[Detail, ...]
     parameters: tuple[Assignment, ...]
     path_before: str | None = None
+    coarse: bool = False
 
     @cached_property
     def summary(self) -> Summary:
@@ -126,6 +130,11 @@ class NotebookDiff:
     def differs(self) -> bool:
         """Whether there is anything to show: a change, or a new place."""
         return self.status != "unchanged" or self.path_before is not None
+
+    @property
+    def noisy(self) -> int:
+        """How many cells' outputs differ in noise alone."""
+        return sum(change.outputs_noise for change in self.cells)
 
     @property
     def ids_changed(self) -> int:

@@ -166,7 +166,16 @@ def _merge_members(sides: _Sides, ours: Cell, theirs: Cell) -> tuple[Cell, list[
             changes[key] = value
     if conflicts:
         return theirs, conflicts
-    return _with_source(_with_members(theirs, changes), ours, theirs, source or ""), []
+    cell = _with_source(_with_members(theirs, changes), ours, theirs, source or "")
+    return (cell if ours.cell_type == theirs.cell_type else of_its_type(cell)), []
+
+
+def of_its_type(cell: Cell) -> Cell:
+    """The cell with just the members that the format gives its type, for one whose type came from another side."""
+    alien = {"attachments"} if cell.is_code else _RUN_STATE
+    unrun: dict[str, Any] = {"outputs": [], "execution_count": None} if cell.is_code else {}
+    kept = {key: value for key, value in cell.data.items() if key not in alien}
+    return replace(cell, data={**kept, **{key: value for key, value in unrun.items() if key not in kept}})
 
 
 def _merge_source(sides: _Sides, ours: Cell, theirs: Cell) -> str | None:

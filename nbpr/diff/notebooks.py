@@ -9,10 +9,14 @@ from nbpr.diff import cells, lines, outputs
 from nbpr.diff.cells import Pair
 from nbpr.diff.changes import CellChange, Detail, Kind, NotebookDiff, Status, Summary
 from nbpr.diff.lines import Line
-from nbpr.diff.operations import diff, same
+from nbpr.diff.noise import Noise
+from nbpr.diff.operations import diff, find, same
 from nbpr.diff.parameters import Assignment, changed
+from nbpr.diff.patience import SECONDS
 
 __all__ = ["CellChange", "Detail", "NotebookDiff", "Summary", "compare", "diff", "plain", "summary"]
+
+_NOISE = Noise()
 
 #: Members of a cell that are its state rather than what its author wrote, or that have a place of their own.
 _APART = frozenset({"source", "outputs", "execution_count", "id", "metadata"})
@@ -24,18 +28,23 @@ def compare(
     after: Mapping[str, Any] | None,
     run_before: Mapping[str, Any] | None = None,
     run_after: Mapping[str, Any] | None = None,
+    noise: Noise = _NOISE,
+    patience: float = SECONDS,
 ) -> NotebookDiff:
     """What changed between two notebooks of plain JSON; None is a notebook that is not there.
 
     Where runs of them are given, outputs are the runs': paired to the cells by id, else by the order of the
-    code cells. Then a cleaned notebook's sources and its results stand in one diff.
+    code cells. Then a cleaned notebook's sources and its results stand in one diff. `noise` is what counts as no
+    change of results; `diff` has it all the same. With `patience` (seconds, counted, not timed) at its end the
+    diff is a `coarse` one.
     """
     old, new = plain(before), plain(after)
-    found = diff(old, new)
+    made = find(old, new, patience)
+    found = made.diff
     a, b = (list((side or {}).get("cells", ())) for side in (old, new))
     ran = run_before is not None or run_after is not None
     results = _results(a, run_before, ran), _results(b, run_after, ran)
-    changes = tuple(_change(pair, (a, b), results) for pair in cells.pairs(found, a, b))
+    changes = tuple(_change(pair, (a, b), results, noise) for pair in cells.pairs(found, a, b))
     return NotebookDiff(
         path=path,
         status=_status(old, new, found, changes),
@@ -45,6 +54,7 @@ def compare(
         cells=changes,
         details=_notebook_details(old, new),
         parameters=_parameters(changes),
+        coarse=made.coarse,
     )
 
 
@@ -117,16 +127,16 @@ Results = tuple[list[list[Any] | None], list[list[Any] | None]]
 Sides = tuple[list[Any], list[Any]]
 
 
-def _change(pair: Pair, sides: Sides, results: Results) -> CellChange:
+def _change(pair: Pair, sides: Sides, results: Results, noise: Noise) -> CellChange:
     before = None if pair.before is None else sides[0][pair.before]
     after = None if pair.after is None else sides[1][pair.after]
     old = None if pair.before is None else results[0][pair.before]
     new = None if pair.after is None else results[1][pair.after]
     source = _source_lines(before, after)
     details = _cell_details(before, after)
-    results_changed = old is not None and new is not None and outputs.changed(old, new)
+    verdict = outputs.verdict(old, new, noise) if old is not None and new is not None else None
     return CellChange(
-        kind=_kind(pair, before, after, _edited(source, details), results_changed),
+        kind=_kind(pair, before, after, _edited(source, details), verdict in ("changed", "noise")),
         before=before,
         after=after,
         index_before=pair.before,
@@ -134,8 +144,9 @@ def _change(pair: Pair, sides: Sides, results: Results) -> CellChange:
         source_lines=source,
         outputs_before=old,
         outputs_after=new,
-        output_lines=outputs.compare(old, new),
-        outputs_changed=results_changed,
+        output_lines=outputs.compare(old, new, noise) if verdict in ("changed", None) else (),
+        outputs_changed=verdict == "changed",
+        outputs_noise=verdict == "noise",
         moved=pair.moved,
         details=details,
     )
@@ -145,7 +156,7 @@ def _edited(source: Sequence[Line], details: Sequence[Detail]) -> bool:
     return bool(details) or any(line.tag != " " for line in source)
 
 
-def _kind(pair: Pair, before: Any, after: Any, edited: bool, results_changed: bool) -> Kind:
+def _kind(pair: Pair, before: Any, after: Any, edited: bool, results_differ: bool) -> Kind:
     if pair.before is None:
         return "added"
     if pair.after is None:
@@ -154,7 +165,7 @@ def _kind(pair: Pair, before: Any, after: Any, edited: bool, results_changed: bo
         return "modified"
     if pair.moved:
         return "moved"
-    return "outputs" if results_changed or not _same_state(before, after) else "unchanged"
+    return "outputs" if results_differ or not _same_state(before, after) else "unchanged"
 
 
 def _same_state(before: Any, after: Any) -> bool:

@@ -1,231 +1,157 @@
 """What changed between two notebooks, in nbdime's diff format.
 
-nbdime finds it. Two things it does not do are done here: it fails on notebooks that the format does not allow
-(code cells without outputs, sources as lists) and it compares everything with everything, which on large
-notebooks without ids does not end. Then the diff is a coarser one: cells are matched by id or by content, and
-what differs in them is replaced whole. Either way `nbdime.patching.patch(before, diff) == after`.
+Anchored by ids and content, so that large notebooks without ids end too, and with nothing that belongs to the
+process: any number of diffs may be made at once. nbdime fails on notebooks that the format does not allow (code
+cells without outputs, sources as lists), this does not. `nbdime.patching.patch(before, diff) == after`, always.
 """
 
 from __future__ import annotations
 
-import difflib
-import json
-import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from difflib import SequenceMatcher
-from types import SimpleNamespace
+from dataclasses import dataclass
 from typing import Any
 
-from nbpr.diff import lines
-from nbpr.notebook import quick_imports
+from nbpr.diff import entries, strings
+from nbpr.diff.alignment import Pairs, cell_pairs, output_pairs
+from nbpr.diff.entries import Entry
+from nbpr.diff.equality import canonical as canonical
+from nbpr.diff.equality import frozen
+from nbpr.diff.equality import same as same
+from nbpr.diff.likeness import Likeness
+from nbpr.diff.opcodes import blocks
+from nbpr.diff.patience import SECONDS, Patience
 
-#: nbdime's settings belong to its module, so only one diff at a time goes through it.
-_LOCK = threading.Lock()
+#: Data in these forms is text that changes by line; what is in other forms is replaced whole.
+_TEXTUAL = ("text/", "image/svg+xml", "application/javascript", "application/json")
 
-#: How much nbdime may compare, in microseconds as estimated below: all of a notebook, and one source or output.
-#: Counted, not timed, so that the same two notebooks have the same diff on every machine.
-_PATIENCE = 3_000_000.0
-_PATIENCE_WITH_ONE = 200_000.0
-
-#: What difflib takes per pair of characters to match two texts, and per character to see that it need not.
-_PER_PRODUCT = 0.03
-_PER_CHARACTER = 0.1
-_PER_PAIR = 6.0
-
-
-class _TooMuch(Exception):
-    """nbdime would compare for longer than anyone waits."""
+#: Texts of more characters together than this are replaced whole: nobody reads what changed in them.
+_HUGE = 8_000_000
 
 
-def diff(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[Any]:
-    """nbdime's diff of two notebooks as nbformat has them in memory (texts joined); None is no notebook.
+#: What is nested deeper than this is replaced whole.
+_DEEP = 50
 
-    Values are compared as JSON: 1, 1.0 and true are three things, NaN is like NaN. Equal notebooks have the
-    empty diff, found without importing nbdime.
+
+@dataclass(frozen=True)
+class Found:
+    """nbdime's diff as plain JSON, whose values are the notebook's own and not copies.
+
+    `coarse`: for want of patience something is said to be replaced that may merely have been edited.
     """
-    a, b = before or {}, after or {}
-    if same(a, b):
-        return []
-    quick_imports()
-    from nbformat import from_dict
 
-    old, new = from_dict(a), from_dict(b)
-    found = _by_nbdime(old, new)
-    return coarse(old, new) if found is None else found
+    diff: list[Entry]
+    coarse: bool = False
 
 
-def same(a: Any, b: Any) -> bool:
-    """Whether two values are the same JSON, whatever the order of their keys."""
-    return canonical(a) == canonical(b)
+def diff(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, patience: float = SECONDS) -> list[Any]:
+    """The diff of two notebooks as nbformat has them in memory (texts joined); None is no notebook.
+
+    The entries are nbdime's own objects. Values are compared as JSON: 1, 1.0 and true are three things, NaN is like
+    NaN. Equal notebooks have the empty diff, found without importing nbdime.
+    """
+    found = find(before, after, patience)
+    return entries.as_nbdime(found.diff) if found.diff else []
 
 
-def canonical(value: Any) -> str:
-    """One text for all spellings of the same JSON."""
-    return json.dumps(value, sort_keys=True)
+def find(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, patience: float = SECONDS) -> Found:
+    """The same as plain JSON, and whether it is coarse; `patience` is in seconds, counted, not timed."""
+    notebook = _Notebook(Patience(patience))
+    made = notebook.members(before or {}, after or {}, {"cells": notebook.cells})
+    return Found(made, notebook.patience.coarse)
 
 
-def _by_nbdime(before: Any, after: Any) -> list[Any] | None:
-    """nbdime's own diff, or None where it fails, would take too long or does not lead from one to the other."""
-    from nbdime.diffing.notebooks import diff_notebooks
-    from nbdime.patching import patch
-
-    try:
-        with _settings():
-            found: list[Any] = diff_notebooks(before, after)
-        return found if same(patch(before, found), after) else None
-    except _TooMuch:
-        return None
-    except (LookupError, AttributeError, AssertionError, TypeError, ValueError, RuntimeError):
-        # nbdime takes the schema for granted; 75 of 984 public notebooks do not keep to it.
-        return None
+Differ = Callable[[Any, Any], list[Entry]]
 
 
-@contextmanager
-def _settings() -> Iterator[None]:
-    """nbdime's default settings, its comparisons counted; what the process had set comes back afterwards."""
-    from nbdime.diffing import generic, seq_difflib
-    from nbdime.diffing import notebooks as nbdime
+class _Notebook:
+    """Makes the diff of one pair of notebooks, from the whole down to the character."""
 
-    tables = (nbdime.notebook_differs, nbdime.notebook_predicates)
-    patience = _Patience()
-    with _LOCK:
-        kept = [dict(table) for table in tables]
+    def __init__(self, patience: Patience) -> None:
+        self.patience = patience
+        self.depth = 0
+        self.likeness = Likeness(patience)
+        self.in_cell: dict[str, Differ] = {"outputs": self.outputs, "attachments": self.attachments}
+        self.in_output: dict[str, Differ] = {"data": self.bundle}
+
+    def members(self, a: Mapping[str, Any], b: Mapping[str, Any], differs: Mapping[str, Differ]) -> list[Entry]:
+        """Two objects, member by member; those of a name in `differs` by that, as far as both are of one type."""
+        found: list[Entry] = []
+        for key in sorted({*a, *b}):
+            if key not in b:
+                found.append(entries.remove(key))
+            elif key not in a:
+                found.append(entries.add(key, b[key]))
+            elif not same(a[key], b[key]):
+                found.append(self.member(key, a[key], b[key], differs.get(key, self.value)))
+        return found
+
+    def member(self, key: str, a: Any, b: Any, differ: Differ) -> Entry:
+        """The entry for a member that has another value."""
+        one_type = any(isinstance(a, kind) and isinstance(b, kind) for kind in (str, list, dict))
+        made = differ(a, b) if one_type and key != "id" else []
+        return entries.patch(key, made) if made else entries.replace(key, b)
+
+    def value(self, a: Any, b: Any) -> list[Entry]:
+        """Two texts, lists or objects; nothing where it is better to replace the one by the other."""
+        if isinstance(a, str):
+            return strings.difference(a, b, self.likeness) if len(a) + len(b) <= _HUGE else []
+        if self.depth > _DEEP:
+            return []
+        self.depth += 1
         try:
-            for table in tables:
-                table.clear()
-            _limit(nbdime, patience)
-            generic.difflib = SimpleNamespace(SequenceMatcher=patience.matcher)
-            seq_difflib.SequenceMatcher = patience.matcher
-            yield
+            return self.items(a, b) if isinstance(a, list) else self.members(a, b, {})
         finally:
-            generic.difflib, seq_difflib.SequenceMatcher = difflib, SequenceMatcher
-            for table, content in zip(tables, kept, strict=True):
-                table.clear()
-                table.update(content)
+            self.depth -= 1
+
+    def items(self, a: Sequence[Any], b: Sequence[Any]) -> list[Entry]:
+        """Two lists of whatever: items are equal or not."""
+        common = blocks([frozen(item) for item in a], [frozen(item) for item in b])
+        pairs = [(i + n, j + n) for i, j, size in common for n in range(size)]
+        return list(_sequence(a, b, pairs, lambda x, y: []))
+
+    def cells(self, a: Any, b: Any) -> list[Entry]:
+        """Two notebooks' cells."""
+        if not isinstance(a, list):
+            return self.value(a, b)
+        return list(_sequence(a, b, cell_pairs(a, b, self.likeness), self.cell))
+
+    def cell(self, a: Any, b: Any) -> list[Entry]:
+        """Two cells that are one."""
+        return self.members(a, b, self.in_cell) if isinstance(a, dict) else []
+
+    def outputs(self, a: Any, b: Any) -> list[Entry]:
+        """The outputs of two cells that are one."""
+        if not isinstance(a, list):
+            return self.value(a, b)
+        return list(_sequence(a, b, output_pairs(a, b, self.likeness), self.output))
+
+    def output(self, a: Any, b: Any) -> list[Entry]:
+        """Two outputs that are one."""
+        return self.members(a, b, self.in_output) if isinstance(a, dict) else []
+
+    def attachments(self, a: Any, b: Any) -> list[Entry]:
+        """The attachments of two cells that are one: a bundle for each file."""
+        names = {*a, *b} if isinstance(a, dict) else ()
+        return self.members(a, b, dict.fromkeys(names, self.bundle)) if names else self.value(a, b)
+
+    def bundle(self, a: Any, b: Any) -> list[Entry]:
+        """Two bundles of data by form: texts by line, anything else is replaced."""
+        if not isinstance(a, dict):
+            return self.value(a, b)
+        whole = [mime for mime in {*a, *b} if not mime.lower().startswith(_TEXTUAL)]
+        return self.members(a, b, dict.fromkeys(whole, _nothing))
 
 
-def _limit(nbdime: Any, patience: _Patience) -> None:
-    """Have every comparison counted of which there may be as many as there are pairs."""
-    differs, predicates = nbdime.notebook_differs, nbdime.notebook_predicates
-    for path in ("/cells", "/cells/*/outputs"):
-        predicates[path] = [patience.comparing(predicate) for predicate in predicates[path]]
-    for path, coarser in (("/cells/*/source", _by_lines), ("/cells/*/outputs/*", coarse)):
-        differs[path] = patience.differing(differs[path], coarser)
+def _nothing(a: Any, b: Any) -> list[Entry]:
+    """No diff: the one is replaced by the other."""
+    return []
 
 
-class _Patience:
-    """Counts what nbdime's comparisons cost: too many of them stop it, a too long one is done in another way."""
-
-    def __init__(self) -> None:
-        self.left = _PATIENCE
-        self.matcher = _counted(self.spend)
-
-    def spend(self, cost: float) -> None:
-        self.left -= cost
-        if self.left < 0:
-            raise _TooMuch
-
-    def comparing(self, predicate: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-        def compare(x: Any, y: Any) -> bool:
-            self.spend(_PER_PAIR)
-            return predicate(x, y)
-
-        return compare
-
-    def differing(self, differ: Callable[..., Any], coarser: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-        def difference(a: Any, b: Any, **settings: Any) -> Any:
-            after = self.left - _PATIENCE_WITH_ONE
-            self.left = min(self.left, _PATIENCE_WITH_ONE)
-            try:
-                return differ(a, b, **settings)
-            except _TooMuch:
-                return coarser(a, b)
-            finally:
-                self.left = max(after, 0.0) + max(self.left, 0.0)
-
-        return difference
-
-
-def _counted(spend: Callable[[float], None]) -> type[SequenceMatcher[str]]:
-    """difflib's matcher, which says what it is about to cost."""
-
-    class Counted(SequenceMatcher[str]):
-        a: Sequence[str]
-        b: Sequence[str]
-        matching_blocks: list[difflib.Match] | None
-
-        def get_matching_blocks(self) -> list[difflib.Match]:
-            if self.matching_blocks is None:
-                spend(_PER_PRODUCT * len(self.a) * len(self.b))
-            return super().get_matching_blocks()
-
-        def quick_ratio(self) -> float:
-            spend(_PER_CHARACTER * (len(self.a) + len(self.b)))
-            return super().quick_ratio()
-
-    return Counted
-
-
-def coarse(before: Any, after: Any) -> list[Any]:
-    """A valid diff of any two objects of JSON: texts by lines, lists by runs of items, other members whole."""
-    from nbdime.diff_format import op_add, op_patch, op_remove, op_replace
-
-    found = []
-    for key in sorted({*before, *after}):
-        if key not in after:
-            found.append(op_remove(key))
-        elif key not in before:
-            found.append(op_add(key, after[key]))
-        elif key == "cells" and isinstance(before[key], list) and isinstance(after[key], list):
-            found += [op_patch(key, inner) for inner in [_coarse_cells(before[key], after[key])] if inner]
-        elif same(before[key], after[key]):
-            continue
-        elif isinstance(before[key], str) and isinstance(after[key], str):
-            found.append(op_patch(key, _by_lines(before[key], after[key])))
-        else:
-            found.append(op_replace(key, after[key]))
-    return found
-
-
-def _by_lines(before: str, after: str) -> list[Any]:
-    """A diff of two texts by whole lines, which are nbdime's: Python's `splitlines`."""
-    a, b = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    return [entry for code in lines.opcodes(a, b) for entry in _runs(code, b)]
-
-
-def _runs(code: lines.Opcode, after: Sequence[Any]) -> Iterator[Any]:
-    """The entries for what one of difflib's opcodes puts in and takes away."""
-    from nbdime.diff_format import op_addrange, op_removerange
-
-    op, i1, i2, j1, j2 = code
-    if op != "equal" and j1 < j2:
-        yield op_addrange(i1, list(after[j1:j2]))
-    if op != "equal" and i1 < i2:
-        yield op_removerange(i1, i2 - i1)
-
-
-def _coarse_cells(before: Sequence[Any], after: Sequence[Any]) -> list[Any]:
-    """Cells of one id patched member by member, the others taken away and put in."""
-    from nbdime.diff_format import op_patch
-
-    found = []
-    for code in lines.opcodes(_tokens(before, after), _tokens(after, before)):
-        op, i1, i2, j1, j2 = code
-        pairs = zip(range(i1, i2), range(j1, j2), strict=True) if op == "equal" else ()
-        inner = [(i, coarse(before[i], after[j])) for i, j in pairs if not same(before[i], after[j])]
-        found += [*(op_patch(i, changes) for i, changes in inner), *_runs(code, after)]
-    return found
-
-
-def _tokens(cells: Sequence[Any], others: Sequence[Any]) -> list[str]:
-    """What a cell is matched by: its id where both sides have that once, else its content."""
-    counts = [Counter(_id(cell) for cell in side) for side in (cells, others)]
-    known = {i for i in counts[0] if i is not None and all(count[i] == 1 for count in counts)}
-    return [f"id {_id(cell)}" if _id(cell) in known else canonical(cell) for cell in cells]
-
-
-def _id(cell: Any) -> str | None:
-    found = cell.get("id") if isinstance(cell, dict) else None
-    return found if isinstance(found, str) else None
+def _sequence(a: Sequence[Any], b: Sequence[Any], pairs: Pairs, differ: Differ) -> Iterator[Entry]:
+    """The entries for two lists of which the items in `pairs` are the same or have a diff of their own."""
+    i = j = 0
+    for x, y in [*pairs, (len(a), len(b))]:
+        yield from entries.replaced(i, b[j:y], x - i)
+        if x < len(a) and y < len(b) and not same(a[x], b[y]):
+            yield entries.patch(x, differ(a[x], b[y]))
+        i, j = x + 1, y + 1

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from nbpr.diff import lines
+from nbpr.diff.opcodes import opcodes, rising
 from nbpr.notebook import Cell
 
 #: Two cells without ids, in the same place, with more than this in common are one cell that was edited.
@@ -82,7 +81,7 @@ def _by_content(a: Sequence[Cell], b: Sequence[Cell], known: dict[int, int]) -> 
     """Cells of the same content in the same order: also under other ids, which some tools write anew."""
     left, right = _left_over(a, b, known)
     left = [i for i in left if a[i].id is None or a[i].source.strip()]
-    codes = lines.opcodes([repr(content(a[i])) for i in left], [repr(content(b[j])) for j in right])
+    codes = opcodes([repr(content(a[i])) for i in left], [repr(content(b[j])) for j in right])
     runs = (zip(left[i1:i2], right[j1:j2], strict=True) for op, i1, i2, j1, j2 in codes if op == "equal")
     return dict(pair for run in runs for pair in run)
 
@@ -145,26 +144,9 @@ def _neighbour(place: int, known: dict[int, int]) -> int | None:
 
 def _moved(side: Sequence[Node]) -> set[Node]:
     """The fewest nodes that have to be taken out for the others to stand in the base's order."""
-    known = [node for node in side if node.base is not None]
-    return set(known) - set(_rising(known))
-
-
-def _rising(known: Sequence[Node]) -> list[Node]:
-    """A longest subsequence whose places in the base rise."""
-    ends: list[int] = []
-    tails: list[int] = []
-    previous: list[int | None] = []
-    for index, node in enumerate(known):
-        place = bisect_left(ends, node.base or 0)
-        previous.append(tails[place - 1] if place else None)
-        ends[place : place + 1] = [node.base or 0]
-        tails[place : place + 1] = [index]
-    found: list[Node] = []
-    at = tails[-1] if tails else None
-    while at is not None:
-        found.append(known[at])
-        at = previous[at]
-    return found
+    known = [(node.base, node) for node in side if node.base is not None]
+    staying = {known[place][1] for place in rising([base for base, _ in known])}
+    return {node for _, node in known} - staying
 
 
 def _put(result: list[Node], node: Node, anchor: Node | None, floating: set[Node]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,15 @@ class Edit:
         return 0 < self.end - self.start == len(self.new)
 
 
+@dataclass(frozen=True)
+class Clash:
+    """Lines that both sides changed differently: what each of them made of the base's."""
+
+    base: list[str]
+    ours: list[str]
+    theirs: list[str]
+
+
 def merge_lines(
     base: Sequence[str], ours: Sequence[str], theirs: Sequence[str], *, adjacent: bool = False
 ) -> list[str] | None:
@@ -35,19 +44,28 @@ def merge_lines(
     Changes that touch are a conflict, as they are to git; with `adjacent`, neighbouring lines that were edited
     line for line are not: parameters stand one below the other.
     """
-    left, right = _edits(base, ours), _edits(base, theirs)
     merged: list[str] = []
+    for stretch in stretches(base, ours, theirs, adjacent=adjacent):
+        if isinstance(stretch, Clash):
+            return None
+        merged += stretch
+    return merged
+
+
+def stretches(
+    base: Sequence[str], ours: Sequence[str], theirs: Sequence[str], *, adjacent: bool = False
+) -> Iterator[list[str] | Clash]:
+    """The merge from top to bottom: lines that hold, and between them what clashes."""
+    left, right = _edits(base, ours), _edits(base, theirs)
     place = 0
     while left or right:
         group = _group(left, right, adjacent)
         start = min(edit.start for side in group for edit in side)
         end = max(edit.end for side in group for edit in side)
-        chosen = _resolve(base, group, start, end)
-        if chosen is None:
-            return None
-        merged += [*base[place:start], *chosen]
+        yield list(base[place:start])
+        yield _resolve(base, group, start, end)
         place = end
-    return [*merged, *base[place:]]
+    yield list(base[place:])
 
 
 def merge_values(base: Any, ours: Any, theirs: Any, path: str = "") -> tuple[Any, list[str]]:
@@ -102,11 +120,11 @@ def _meet(one: Edit, other: Edit, adjacent: bool) -> bool:
     return not apart and not (adjacent and one.line_for_line and other.line_for_line)
 
 
-def _resolve(base: Sequence[str], group: tuple[list[Edit], list[Edit]], start: int, end: int) -> list[str] | None:
+def _resolve(base: Sequence[str], group: tuple[list[Edit], list[Edit]], start: int, end: int) -> list[str] | Clash:
     if not all(group):
         return _applied(base, group[0] or group[1], start, end)
     ours, theirs = (_applied(base, side, start, end) for side in group)
-    return ours if ours == theirs else None
+    return ours if ours == theirs else Clash(list(base[start:end]), ours, theirs)
 
 
 def _applied(base: Sequence[str], edits: Sequence[Edit], start: int, end: int) -> list[str]:

@@ -84,6 +84,14 @@ def test_markdown(pair: Path) -> None:
     assert done.stdout.endswith("</details>\n")
 
 
+def test_html_is_a_page_of_its_own(pair: Path) -> None:
+    done = nbpr(pair, "before.ipynb", "after.ipynb", "--format", "html")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("<!doctype html>")
+    assert "<del>0.95</del>" in done.stdout
+    assert done.stdout.endswith("</html>\n")
+
+
 def test_stat_and_no_outputs(pair: Path) -> None:
     assert nbpr(pair, "before.ipynb", "after.ipynb", "--stat").stdout.splitlines() == [
         "notebook     added  removed  edited  moved  outputs",
@@ -99,7 +107,7 @@ def test_exit_codes(pair: Path) -> None:
     same = nbpr(pair, "before.ipynb", "before.ipynb", "--exit-code")
     assert (same.returncode, same.stdout) == (0, "")
     assert nbpr(pair, "before.ipynb", "missing.ipynb", "--exit-code").returncode == 2
-    assert nbpr(pair, "before.ipynb", "after.ipynb", "--format", "html").returncode == 2
+    assert nbpr(pair, "before.ipynb", "after.ipynb", "--format", "pdf").returncode == 2
 
 
 def test_two_dashes_separate_revisions_from_files(repository: Path, pair: Path) -> None:

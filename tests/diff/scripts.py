@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -115,3 +116,82 @@ def _edit(draw: st.DrawFn, notebook: dict[str, Any], name: str, runs: bool) -> N
         notebook["metadata"] = {**notebook["metadata"], name: draw(st.integers(0, 2))}
     elif runs and cell["cell_type"] == "code":
         cell["outputs"] = draw(st.lists(outputs, max_size=2))
+
+
+def scripted(seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A notebook of up to forty cells, and the same after up to thirty edits: much alike in it, and much twice.
+
+    Ids are kept, missing, made anew or doubled. Quicker made than hypothesis' examples, so that there may be many.
+    """
+    dice = random.Random(seed)
+    before = book(*(_random_cell(dice, f"c{n}") for n in range(dice.randrange(40))))
+    after = copy.deepcopy(before)
+    for step in range(dice.randrange(30)):
+        _random_edit(dice, after, f"n{step}")
+    return _with_ids(dice, before, after)
+
+
+def _random_text(dice: random.Random) -> str:
+    lines = [f"{dice.choice(LINES)} {dice.randrange(4)}" for _ in range(dice.randrange(8))]
+    return dice.choice(["\n", "\n", "\r\n"]).join(lines) + dice.choice(["", "", "\n"])
+
+
+def _random_output(dice: random.Random) -> dict[str, Any]:
+    text = _random_text(dice)
+    kinds = [
+        stream(text, dice.choice(["stdout", "stderr"])),
+        display(text_plain=text, text_html=f"<b>{text}</b>"),
+        display(text_plain="<Figure>", image_png=dice.randbytes(9).hex()),
+        display(**{"application_json": {"a": [dice.randrange(3), {"b": text}], "c": dice.random()}}),
+        {"output_type": "error", "ename": "E", "evalue": text[:5], "traceback": text.split("\n")},
+    ]
+    return {**dice.choice(kinds), **({"execution_count": dice.randrange(3)} if dice.random() < 0.2 else {})}
+
+
+def _random_cell(dice: random.Random, name: str) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"tags": dice.sample(TAGS, dice.randrange(2))} if dice.random() < 0.3 else {}
+    if dice.random() < 0.3:
+        files = {"attachments": {"a.png": {"image/png": dice.randbytes(4).hex()}}} if dice.random() < 0.3 else {}
+        return markdown(_random_text(dice), name, metadata=metadata, **files)
+    outputs = [_random_output(dice) for _ in range(dice.choice([0, 0, 1, 2, 5]))]
+    return code(_random_text(dice), name, metadata=metadata, outputs=outputs)
+
+
+def _random_edit(dice: random.Random, notebook: dict[str, Any], name: str) -> None:
+    found = notebook["cells"]
+    place = dice.randrange(len(found) + 1)
+    if place == len(found) or dice.random() < 0.2:
+        found.insert(place, _random_cell(dice, name))
+        return
+    cell = found[place]
+    match dice.randrange(7):
+        case 0:
+            del found[place]
+        case 1:
+            found.insert(dice.randrange(len(found)), found.pop(place))
+        case 2:
+            found.insert(dice.randrange(len(found)), copy.deepcopy({**cell, "id": name}))
+        case 3:
+            cell["metadata"] = {**cell["metadata"], name: {"deep": [1, True, 1.0, None, float("nan")][place % 5]}}
+        case 4 if "outputs" in cell:
+            cell["outputs"] = [o for o in cell["outputs"] if dice.random() < 0.7] + [_random_output(dice)]
+        case 5 if "attachments" in cell:
+            cell["attachments"] = {name: {"image/png": "00"}, **cell["attachments"]}
+        case _:
+            lines = cell["source"].splitlines(keepends=True)
+            spot = dice.randrange(len(lines) + 1)
+            cell["source"] = "".join([*lines[:spot], dice.choice(["x", f"{dice.choice(LINES)}\n"]), *lines[spot + 1 :]])
+
+
+def _with_ids(
+    dice: random.Random, before: dict[str, Any], after: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    kind = dice.choice(["kept", "missing", "new", "doubled", "one side"])
+    for cell in after["cells"] if kind in ("new", "doubled") else ():
+        cell["id"] = "same" if kind == "doubled" and dice.random() < 0.3 else cell["id"] + "x" * (kind == "new")
+    sides = {"missing": (before, after), "one side": (before,)}.get(kind, ())
+    for side in sides:
+        side["nbformat_minor"] = 4
+        for cell in side["cells"]:
+            del cell["id"]
+    return before, after

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -224,3 +225,28 @@ def test_only_equal_notebooks_show_no_change(data: st.DataObject) -> None:
     quiet = not diff.changed_cells and not diff.details and not diff.ids_changed
     assert quiet == same(before, after)
     assert summary(before, after, "a.ipynb") == diff.summary
+
+
+@pytest.mark.parametrize("depth", [60, 200, 400])
+def test_what_is_nested_deep_is_compared_all_the_same(depth: int) -> None:
+    def nested(leaf: int) -> Any:
+        for _ in range(depth):
+            leaf = {"a": [leaf]}  # type: ignore[assignment]
+        return leaf
+
+    def ran(leaf: int) -> dict[str, Any]:
+        output = display(**{"application_json": nested(leaf)})
+        return book(code("x", "a", metadata={"deep": nested(leaf)}, outputs=[output]), deep=nested(leaf))
+
+    assert compare("a.ipynb", ran(1), ran(1)).status == "unchanged"
+    diff = compare("a.ipynb", ran(1), ran(2))
+    assert kinds(diff) == ["modified"]
+    assert diff.cells[0].outputs_changed
+    json.dumps(diff.diff)
+
+
+def test_cells_with_new_ids_move_by_their_content() -> None:
+    a, b, c = code("first_thing()", "a"), code("second_thing()", "b"), markdown("the third of them", "c")
+    diff = compare("a.ipynb", book(a, b, c), book({**c, "id": "x"}, {**a, "id": "y"}, {**b, "id": "z"}))
+    assert kinds(diff) == ["moved", "unchanged", "unchanged"]
+    assert diff.ids_changed == 2
