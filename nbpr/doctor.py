@@ -1,28 +1,23 @@
 """What is set up in a repository, what is missing and how to mend it.
 
-Each part looks at one thing; a part with nothing to say is well. Nothing is written, and nobody on the network
-is asked.
+Each part looks at one thing; a part with nothing to say is well. Nothing is written unless it is to be mended, and
+nobody on the network is asked.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from subprocess import TimeoutExpired
 from typing import Any
 
-from nbpr import interpreters, notebook, process
-from nbpr.attributes import DRIVER
-from nbpr.clean import is_clean
+from nbpr import driverstate, hooks, interpreters, process
 from nbpr.config import Config, load
 from nbpr.errors import BadInput, NbprError
 from nbpr.findings import Finding, Level
-from nbpr.process import ProcessFailed
+from nbpr.phantoms import phantoms, refresh
 from nbpr.repository import Repository
 from nbpr.tracked import Tracked, overridden
 from nbpr.workspaces import left_behind, sweep
@@ -32,21 +27,16 @@ RUN_PACKAGES = ("papermill", "nbval", "scrapbook", "ipykernel")
 #: How many notebooks of a kind are named one by one.
 NAMED = 10
 
-_INIT = "nbpr init"
-_PROBE = b"""{"cells": [{"cell_type": "code", "execution_count": 1, "id": "probe", "metadata": {},
- "outputs": [{"name": "stdout", "output_type": "stream", "text": "probe"}], "source": ""}],
- "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-"""
-
 
 def doctor(root: Path, config: Config | None = None, *, fix: bool = False) -> dict[str, Any]:
     """Examine the repository around `root`: `{"ok", "findings", "well": [what is as it should be], "mended"}`.
 
-    `ok` is false if something must be mended. With `fix`, what killed commands left is taken away first. Raises
-    BadInput where there is no repository.
+    `ok` is false if something must be mended. With `fix`, what killed commands left is taken away first, and git
+    looks anew at notebooks that it calls modified although nothing of them is to be committed. Raises BadInput
+    where there is no repository.
     """
     repository = Repository.discover(root)
-    mended = [str(path) for path in sweep(repository)] if fix else []
+    mended = list(_mended(repository)) if fix else []
     tracked = Tracked(repository, config or load(repository.root))
     found: list[Finding] = []
     well: list[str] = []
@@ -59,6 +49,11 @@ def doctor(root: Path, config: Config | None = None, *, fix: bool = False) -> di
     return {"ok": ok, "findings": [finding.as_json() for finding in found], "well": well, "mended": mended}
 
 
+def _mended(repository: Repository) -> Iterator[str]:
+    yield from (f"removed {path}" for path in sweep(repository))
+    yield from (f"{path} is no longer called modified" for path in refresh(repository, phantoms(repository)))
+
+
 def _say(part: str, level: Level, path: str, message: str, hint: str | None = None) -> Finding:
     return Finding(part, level, path, message, hint=hint)
 
@@ -68,44 +63,6 @@ def _git(tracked: Tracked) -> Iterator[Finding]:
     if version < MINIMUM_GIT:
         have, wanted = (".".join(map(str, parts)) for parts in (version, MINIMUM_GIT))
         yield _say("version", "error", f"git {have}", f"too old; {wanted} is needed", "install a newer git")
-
-
-# -- the filter --------------------------------------------------------------------------------------------
-
-
-def _filter(tracked: Tracked) -> Iterator[Finding]:
-    setting = tracked.repository.setting
-    command = setting(f"filter.{DRIVER}.clean")
-    if not command:
-        message = f"there is no filter {DRIVER} here: notebooks are committed with their outputs"
-        yield _say("filter", "error", ".git/config", message, _INIT)
-        return
-    problem = _failure(tracked.repository.root, command)
-    if problem:
-        yield _say("filter", "error", ".git/config", problem, f"{_INIT} writes it anew")
-    if setting(f"filter.{DRIVER}.required") != "true":
-        message = "the filter is not required: where it cannot start, outputs are committed"
-        yield _say("filter", "warning", ".git/config", message, _INIT)
-    elif not setting(f"filter.{DRIVER}.smudge"):
-        yield _say("filter", "error", ".git/config", "no smudge command: git checks no notebook out", _INIT)
-
-
-def _failure(root: Path, command: str) -> str | None:
-    """What is wrong with the filter's command, tried on a notebook of ours, or None."""
-    try:
-        words = [word.replace("%f", "probe.ipynb") for word in shlex.split(command)]
-    except ValueError:
-        return f"the filter's command cannot be read: {command}"
-    if not words or not shutil.which(words[0]):
-        return f"the filter's program is gone: {words[0] if words else command}"
-    try:
-        done = process.run(words, cwd=root, stdin=_PROBE, timeout=60)
-        is_cleaned = is_clean(notebook.parse(done.stdout, "probe.ipynb"))
-    except ProcessFailed as failure:
-        return f"the filter fails: {failure.completed.complaint}"
-    except (NbprError, OSError, TimeoutExpired) as error:
-        return f"the filter does not work: {error}"
-    return None if is_cleaned else f"the filter does not clean: {command}"
 
 
 # -- attributes and content --------------------------------------------------------------------------------
@@ -183,19 +140,16 @@ def _kernel(tracked: Tracked, path: str, kernel: str | None, language: str) -> F
 
 
 def _hooks(tracked: Tracked) -> Iterator[Finding]:
-    names = _hook_names(tracked.repository)
+    folder = hooks.place(tracked.repository, "any").parent
+    files = [file for file in folder.iterdir() if file.is_file()] if folder.is_dir() else []
+    ours = {file.name for file in files if file.name in hooks.NAMES and file.read_bytes() == hooks.text(file.name)}
+    names = sorted(file.name for file in files if file.suffix != ".sample" and file.name not in ours)
+    python = tracked.repository.setting(hooks.PYTHON)
+    if ours and python and not os.access(python, os.X_OK):
+        message = f"nbpr's hooks start a program that is gone: {python}"
+        yield _say("hooks", "error", ", ".join(sorted(ours)), message, "nbpr init --hooks")
     if names:
         yield _say("hooks", "note", ", ".join(names), "your hooks do not run when nbpr commits and pushes")
-
-
-def _hook_names(repository: Repository) -> list[str]:
-    """The user's hooks, where git would look for them. (Our own calls are told that there are none.)"""
-    words = ("config", "--show-scope", "--get-all", "core.hooksPath")
-    scoped = [line.partition("\t") for line in repository.run(*words, accept=(0, 1)).text.splitlines()]
-    paths = [path for scope, _, path in scoped if scope != "command"]
-    folder = repository.root / Path(paths[-1]).expanduser() if paths else repository.common_dir / "hooks"
-    files = folder.iterdir() if folder.is_dir() else []
-    return sorted(file.name for file in files if file.is_file() and file.suffix != ".sample")
 
 
 def _workspaces(tracked: Tracked) -> Iterator[Finding]:
@@ -220,11 +174,14 @@ def _remote(tracked: Tracked) -> Iterator[Finding]:
 #: Each part, under the words that say it is well.
 PARTS: tuple[tuple[str, Callable[[Tracked], Iterable[Finding]]], ...] = (
     ("git is new enough", _git),
-    ("the clean filter starts and cleans", _filter),
+    ("the clean filter starts and cleans", driverstate.filtering),
     ("git filters notebooks and leaves runs alone", overridden),
+    ("diff and merge by cell are set up", driverstate.showing),
+    ("nothing makes git slow here", driverstate.speed),
     ("reference runs can be committed", _ignored),
     ("notebooks are found", _notebooks),
     ("notebooks in the index are clean", _index),
+    ("no notebook is called modified for nothing", driverstate.modified),
     ("what runs need is installed", _run),
     ("no notebook lacks a kernel", _kernels),
     ("no hook is left out", _hooks),

@@ -1,4 +1,4 @@
-"""Setting up a repository: the clean filter, the diff driver, `.gitattributes` and the folder of runs.
+"""Setting up a repository: filter, diff and merge drivers, `.gitattributes`, the folder of runs, hooks, a workflow.
 
 Nothing is committed or staged. Run twice, the second time changes nothing and says so.
 """
@@ -6,19 +6,18 @@ Nothing is committed or staged. Run twice, the second time changes nothing and s
 from __future__ import annotations
 
 import shlex
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nbpr import attributes, notebook
-from nbpr.attributes import DRIVER
+from nbpr import attributes, drivers, hooks, notebook, workflows
 from nbpr.config import Config, load
-from nbpr.errors import BadInput, NotAllowed
-from nbpr.process import ProcessFailed
+from nbpr.errors import BadInput
+from nbpr.findings import Finding
 from nbpr.repository import Repository
+from nbpr.setupsteps import Step, carried_out, file_step, section_step, settings_steps
 from nbpr.tracked import Tracked, overridden
 
 #: Partial and failed runs, which are nobody's reference.
@@ -43,74 +42,46 @@ TEMPLATE = """\
 
 
 @dataclass(frozen=True)
-class Step:
-    """One thing to set up: what it is, whether it is so already, and how it is done."""
+class Wanted:
+    """What to set up besides what always is.
 
-    what: str
-    is_done: bool
-    do: Callable[[], object]
-
-
-def filter_command(python: str | None = None) -> str:
-    """The command that git starts for each notebook, with this very interpreter.
-
-    Git hands it to a shell, so the path is quoted; `%f` is the notebook's name, which git quotes itself.
-    `filter.nbpr.process`, once there is one, goes before it where git knows it.
+    `outputs`: which outputs reference runs keep, where that is to be written down. `hooks`: their names. `ci`: the
+    forges whose workflow to write.
     """
-    return f"{_quoted(python)} -P -m nbpr.filters clean %f"
 
-
-def diff_command(python: str | None = None) -> str:
-    """The command that git starts to show what changed in a notebook."""
-    return f"{_quoted(python)} -P -m nbpr.diffdriver"
-
-
-def _quoted(python: str | None) -> str:
-    path = python or sys.executable
-    if not path:
-        raise BadInput("this Python does not know its own path", hint="run nbpr from a virtual environment")
-    return shlex.quote(Path(path).as_posix())
-
-
-def settings() -> dict[str, str]:
-    """What `init` writes into the repository's git configuration, by name."""
-    return {
-        f"filter.{DRIVER}.clean": filter_command(),
-        # Git wants a smudge command wherever a filter is required.
-        f"filter.{DRIVER}.smudge": "cat",
-        # A filter that cannot start fails `git add` rather than let outputs into the repository unseen. It
-        # blocks nobody who never ran init: a driver that a clone does not know is passed over by git.
-        f"filter.{DRIVER}.required": "true",
-        f"diff.{DRIVER}.command": diff_command(),
-    }
+    outputs: str | None = None
+    write_config: bool = False
+    hooks: tuple[str, ...] = ()
+    ci: tuple[str, ...] = ()
 
 
 def init(
-    root: Path,
-    config: Config | None = None,
-    *,
-    outputs: str | None = None,
-    write_config: bool = False,
-    dry_run: bool = False,
+    root: Path, config: Config | None = None, wanted: Wanted | None = None, *, dry_run: bool = False
 ) -> dict[str, Any]:
     """Set up the repository around `root`, with or without commits; `dry_run` writes nothing.
 
-    `write_config`, or an `outputs` other than configured, writes a commented nbpr.toml as well. Gives
-    `{"repository", "done": [what was done], "already": [what was so before], "findings": [what is in the way],
-    "next": [commands left to the user], "dry_run"}`. Raises BadInput where there is no repository, NotAllowed
+    Gives `{"repository", "done": [what was done], "already": [what was so before], "findings": [what is in the
+    way], "next": [commands left to the user], "dry_run"}`. Raises BadInput where there is no repository, NotAllowed
     where a file cannot be written.
     """
+    wanted = wanted or Wanted()
     repository = Repository.discover(root)
     config = config or load(repository.root)
-    load(None, {"outputs": outputs}, {})  # says which policies there are
-    steps = [*_git_steps(repository), *_file_steps(repository, config)]
-    if write_config or (outputs is not None and outputs != config.outputs):
-        steps.append(_config_step(repository, outputs))
-    result = _carried_out(repository, steps, dry_run)
+    load(None, {"outputs": wanted.outputs}, {})  # says which policies there are
+    hooks.refuse(repository, wanted.hooks)
+    steps = [*settings_steps(repository, drivers.settings()), *_file_steps(repository, config)]
+    if wanted.write_config or (wanted.outputs is not None and wanted.outputs != config.outputs):
+        steps.append(_config_step(repository, wanted.outputs))
+    steps += [_hook_step(repository, name) for name in wanted.hooks]
+    found = [_workflow(repository, forge) for forge in wanted.ci]
+    steps += [step for step in found if isinstance(step, Step)]
+    result = {"repository": str(repository.root), **carried_out(steps, dry_run)}
+    changed = [finding for finding in found if isinstance(finding, Finding)]
+    result["findings"] = [finding.as_json() for finding in changed]
     if not dry_run:
         tracked = Tracked(repository, config)
-        result["findings"] = [finding.as_json() for finding in overridden(tracked)]
-        result["next"] = list(_next(tracked))
+        result["findings"] += [finding.as_json() for finding in overridden(tracked)]
+        result["next"] = list(_next(tracked, wanted.ci))
     return result
 
 
@@ -118,68 +89,61 @@ def undo(root: Path, config: Config | None = None, *, dry_run: bool = False) -> 
     """Take away what `init` wrote, nbpr.toml excepted. Gives and raises what `init` does."""
     repository = Repository.discover(root)
     config = config or load(repository.root)
-    steps = [_section_step(repository, f"{kind}.{DRIVER}") for kind in ("filter", "diff")]
+    steps = [section_step(repository, section) for section in drivers.SECTIONS]
+    steps.append(_cache_step(repository))
+    steps += [_no_hook_step(repository, name) for name in hooks.NAMES]
     steps.append(_file_step(repository, ".gitattributes", attributes.without_part, "nbpr's lines out"))
     steps.append(_file_step(repository, f"{config.runs}/.gitignore", _noticed, "partial runs not ignored"))
-    return _carried_out(repository, steps, dry_run)
+    steps += [_no_workflow(repository, forge) for forge in workflows.PLACES]
+    return {"repository": str(repository.root), **carried_out(steps, dry_run)}
 
 
-def _carried_out(repository: Repository, steps: list[Step], dry_run: bool) -> dict[str, Any]:
-    pending = [step for step in steps if not step.is_done]
-    for step in () if dry_run else pending:
-        try:
-            step.do()
-        except ProcessFailed as failure:
-            raise NotAllowed(f"{step.what}: {failure.completed.complaint}") from None
-        except OSError as error:
-            raise NotAllowed(f"{step.what}: {error.strerror or error}") from None
-    return {
-        "repository": str(repository.root),
-        "done": [step.what for step in pending],
-        "already": [step.what for step in steps if step.is_done],
-        "findings": [],
-        "next": [],
-        "dry_run": dry_run,
-    }
-
-
-def _next(tracked: Tracked) -> Iterator[str]:
+def _next(tracked: Tracked, ci: Sequence[str]) -> Iterator[str]:
     """The commands that are left to the user."""
-    ours = (".gitattributes", f"{tracked.config.runs}/.gitignore")
+    ours = (".gitattributes", f"{tracked.config.runs}/.gitignore", *map(workflows.place, ci))
     if tracked.repository.git("ls-files", "--others", "--modified", "--", *ours):
         yield f"git add {shlex.join(ours)}"
-    if tracked.unclean:
+    if tracked.unclean and tracked.is_filtered:
         yield "git add --renormalize ."
 
 
-# -- git's configuration -----------------------------------------------------------------------------------
+def _cache_step(repository: Repository) -> Step:
+    """What git keeps of the texts that the diff driver gave it, taken away."""
+    is_gone = not repository.refs(drivers.CACHE)
+    return Step(
+        f"git update-ref -d {drivers.CACHE}", is_gone, partial(repository.git, "update-ref", "-d", drivers.CACHE)
+    )
 
 
-def _git_steps(repository: Repository) -> Iterator[Step]:
-    for name, value in settings().items():
-        write = partial(repository.git, "config", "--local", "--replace-all", name, value)
-        yield Step(f"git config {name}", _local(repository, name) == value, write)
+def _hook_step(repository: Repository, name: str) -> Step:
+    is_done = hooks.is_installed(repository, name)
+    return Step(f"{name} hook: notebooks are checked", is_done, partial(hooks.install, repository, [name]))
 
 
-def _local(repository: Repository, name: str) -> str | None:
-    done = repository.run("config", "--local", "--get", name, accept=(0, 1))
-    return None if done.returncode else done.text
-
-
-def _section_step(repository: Repository, section: str) -> Step:
-    pattern = "^" + section.replace(".", "[.]") + "[.]"
-    is_gone = bool(repository.run("config", "--local", "--get-regexp", pattern, accept=(0, 1)).returncode)
-    remove = partial(repository.git, "config", "--local", "--remove-section", section)
-    return Step(f"git config --remove-section {section}", is_gone, remove)
+def _no_hook_step(repository: Repository, name: str) -> Step:
+    path = hooks.place(repository, name)
+    is_gone = not (path.is_file() and b"# >>> nbpr" in path.read_bytes())
+    return Step(f"{name} hook: nbpr's lines out", is_gone, partial(hooks.remove, repository, [name]))
 
 
 # -- files -------------------------------------------------------------------------------------------------
 
 
 def _file_steps(repository: Repository, config: Config) -> Iterator[Step]:
-    part = partial(attributes.with_part, runs=config.runs)
+    part = partial(_with_part, runs=config.runs)
     yield _file_step(repository, ".gitattributes", part, "notebooks filtered, runs not")
     yield _file_step(repository, f"{config.runs}/.gitignore", _ignoring, "partial runs ignored")
+
+
+def _with_part(content: bytes, runs: str) -> bytes:
+    """Our part; where the file has another filter, that goes on cleaning: other clones may not know ours."""
+    return attributes.with_part(content, attributes.lines(runs, filtered=attributes.other_filter(content) is None))
+
+
+def _file_step(repository: Repository, name: str, change: Any, what: str) -> Step:
+    """A file of the checkout. Raises BadInput for a link or a place outside."""
+    repository.path_of(name, cwd=repository.root)
+    return file_step(repository.root, name, change, what)
 
 
 def _config_step(repository: Repository, outputs: str | None) -> Step:
@@ -197,36 +161,36 @@ def _config_step(repository: Repository, outputs: str | None) -> Step:
     return Step("nbpr.toml: settings to fill in", own.exists() or has_table, write)
 
 
-def _file_step(repository: Repository, name: str, change: Callable[[bytes], bytes], what: str) -> Step:
-    """A file changed by a pure function of its content. Raises BadInput for a link or a place outside."""
-    repository.path_of(name, cwd=repository.root)
-    path = repository.root / name
-    if path.is_symlink():
-        raise BadInput(f"{name}: a symlink, which git does not read here", hint="replace it by a file")
-    before = path.read_bytes() if path.is_file() else b""
-    after = change(before)
-    return Step(f"{name}: {what}", after == before, partial(_write, path, after))
+def _workflow(repository: Repository, forge: str) -> Step | Finding:
+    """The forge's workflow as a step, or what is in its way: a file that somebody changed is not written over."""
+    name, text = workflows.place(forge), workflows.text(forge)
+    there = repository.root / name
+    if there.is_file() and there.read_bytes() != text:
+        hint = f"move it away and run nbpr init --ci {forge} again to have the one that comes with nbpr"
+        return Finding("workflow", "warning", name, "is another workflow than nbpr's; left as it is", hint=hint)
+    return _file_step(repository, name, lambda _: text, "notebooks are checked in CI")
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write the file, or take it away, and its folder too, where nothing is left of them."""
-    if content:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        notebook.write(path, content)
-        return
-    path.unlink()
-    if not any(path.parent.iterdir()):
-        path.parent.rmdir()
+def _no_workflow(repository: Repository, forge: str) -> Step:
+    text = workflows.text(forge)
+    return _file_step(
+        repository, workflows.place(forge), lambda there: b"" if there == text else there, "no workflow of nbpr's"
+    )
 
 
 def _ignoring(content: bytes) -> bytes:
+    """The file with a line for partial runs; a last line without an end stays one."""
     if PARTIAL_RUNS.encode() in content.split():
         return content
     newline = b"\r\n" if b"\r\n" in content else b"\n"
-    gap = newline if content and not content.endswith(b"\n") else b""
-    return content + gap + PARTIAL_RUNS.encode() + newline
+    if content and not content.endswith(b"\n"):
+        return content + newline + PARTIAL_RUNS.encode()
+    return content + PARTIAL_RUNS.encode() + newline
 
 
 def _noticed(content: bytes) -> bytes:
-    kept = (line for line in content.splitlines(keepends=True) if line.strip() != PARTIAL_RUNS.encode())
-    return b"".join(kept)
+    lines = content.splitlines(keepends=True)
+    kept = b"".join(line for line in lines if line.strip() != PARTIAL_RUNS.encode())
+    if lines and lines[-1] == PARTIAL_RUNS.encode():
+        return kept.removesuffix(b"\n").removesuffix(b"\r")
+    return kept

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePosixPath
 
 from nbpr import attributes, notebook
-from nbpr.clean import is_clean
+from nbpr.clean import is_clean, options_for
 from nbpr.config import Config
 from nbpr.errors import BadInput
-from nbpr.findings import Finding
+from nbpr.findings import Finding, Level
 from nbpr.repository import Repository
 
 ATTRIBUTES = ("filter", "diff", "merge", "text")
+
+NBSTRIPOUT = "nbstripout"
+
+#: The clone's own attributes, which go before all others; `nbstripout --install` writes there.
+OWN_FILE = ".git/info/attributes"
+
+#: What `git check-attr` says where there is no filter.
+_NO_FILTER = ("unset", "unspecified", "set")
 
 
 @dataclass(frozen=True)
@@ -63,13 +73,19 @@ class Tracked:
         """The notebooks that are in the index with outputs or run state."""
         return [path for path, fact in self.facts.items() if not fact.is_clean]
 
+    @cached_property
+    def is_filtered(self) -> bool:
+        """Whether one of the notebooks goes through our filter."""
+        found = self.attributes(self.notebooks).values()
+        return any(each.get("filter") == attributes.DRIVER for each in found)
+
     def _fact(self, path: str) -> Fact | None:
         data = self.repository.read("", path)
         try:
             parsed = notebook.parse(data or b"", path)
         except BadInput:
             return None
-        return Fact(is_clean(parsed), parsed.kernel, parsed.language)
+        return Fact(is_clean(parsed, options_for(self.config, path)), parsed.kernel, parsed.language)
 
     def _listed(self, patterns: Iterable[str]) -> list[str]:
         wanted = list(patterns)
@@ -90,7 +106,10 @@ class Tracked:
 
 
 def overridden(tracked: Tracked) -> Iterator[Finding]:
-    """A finding for each way in which the attributes that hold are not those that `init` writes."""
+    """A finding for each way in which the filter that holds is not the one that `init` writes.
+
+    A warning where another one cleans notebooks as well.
+    """
     notebooks = tracked.notebooks or _examples(tracked.config.notebooks)
     runs = tracked.runs or [f"{tracked.config.runs}/example.ipynb"]
     yield from _wrong(tracked, notebooks, is_run=False)
@@ -102,21 +121,51 @@ def _wrong(tracked: Tracked, paths: Sequence[str], *, is_run: bool) -> Iterator[
     for path, found in tracked.attributes(paths).items():
         problem = attributes.problem(found, is_run=is_run)
         if problem:
-            wrong.setdefault(problem, []).append(path)
-    for problem, affected in wrong.items():
+            wrong.setdefault(found.get("filter", ""), []).append(path)
+    for name, affected in wrong.items():
+        problem = str(attributes.problem({"filter": name}, is_run=is_run))
         more = f" (and so with {len(affected) - 1} more)" if len(affected) > 1 else ""
-        yield Finding("attributes", "error", affected[0], problem + more, hint=_in_the_way(tracked) or "nbpr init")
+        level: Level = "error" if is_run else "warning"
+        if not is_run and not has_filter(tracked.repository, name):
+            level = "error"
+            problem += ", which this clone does not have" if name not in _NO_FILTER else ""
+        elif name == NBSTRIPOUT and not is_run:
+            problem += ", which git starts anew for each notebook"
+        yield Finding("attributes", level, affected[0], problem + more, hint=_cure(tracked, affected[0], name))
 
 
-def _in_the_way(tracked: Tracked) -> str | None:
-    """What goes before `.gitattributes`: the clone's own file, where `nbstripout --install` writes."""
-    own = tracked.repository.common_dir / "info" / "attributes"
-    text = own.read_text("utf-8", "replace") if own.is_file() else ""
-    rules = [line.strip() for line in text.splitlines() if "filter" in line and not line.startswith("#")]
-    if not rules:
-        return None
-    cure = "nbstripout --uninstall" if "filter=nbstripout" in text else "take that line out"
-    return f'.git/info/attributes says "{rules[0]}" and goes before .gitattributes: {cure}'
+def has_filter(repository: Repository, name: str) -> bool:
+    """Whether git knows how to clean with the filter of that name."""
+    return any(repository.setting(f"filter.{name}.{how}") for how in ("process", "clean"))
+
+
+def _cure(tracked: Tracked, path: str, name: str) -> str:
+    """The commands after which our filter holds, for a file on which another one does, or none."""
+    place, rule = _rule(tracked.repository, path, name)
+    if name == NBSTRIPOUT:
+        options = {"": " --global", OWN_FILE: ""}.get(place, f" --attributes {shlex.quote(place)}")
+        cure = f"nbstripout --uninstall{options} && nbpr init"
+    else:
+        cure = "take that line out, then nbpr init" if rule else "nbpr init"
+    return f'{place} says "{rule}" and goes before .gitattributes: {cure}' if place == OWN_FILE else cure
+
+
+def _rule(repository: Repository, path: str, name: str) -> tuple[str, str]:
+    """The file that says which filter holds for `path`, and its line; both empty where it is none of this clone."""
+    wanted = "filter" if name in _NO_FILTER else f"filter={name}"
+    folders = [parent.as_posix() for parent in PurePosixPath(path).parents]
+    names = [".gitattributes" if folder == "." else f"{folder}/.gitattributes" for folder in folders]
+    files = {
+        OWN_FILE: repository.common_dir / "info" / "attributes",
+        **{each: repository.root / each for each in names},
+    }
+    for place, file in files.items():
+        text = file.read_text("utf-8", "replace") if file.is_file() else ""
+        lines = [line.strip() for line in text.splitlines() if not line.startswith("#")]
+        rule = next((line for line in lines if wanted in line and f"filter={attributes.DRIVER}" not in line), None)
+        if rule:
+            return place, rule
+    return "", ""
 
 
 def _examples(patterns: Iterable[str]) -> list[str]:

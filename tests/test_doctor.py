@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from nbpr import doctor, setup
+from nbpr import doctor, drivers, setup
 from nbpr.errors import BadInput
 from tests.conftest import git
-from tests.test_setup import everything, notebook, put
+from tests.test_setup import UNFILTERED, everything, notebook, put
 
 pytestmark = pytest.mark.slow
 
@@ -81,29 +81,89 @@ def test_no_repository(tmp_path: Path) -> None:
 
 
 def test_an_interpreter_that_is_gone(ready: Path) -> None:
-    git(ready, "config", "filter.nbpr.clean", "'/moved away/bin/python' -P -m nbpr.filters clean %f")
-    assert only(ready) == (
+    for name, value in drivers.settings("/moved away/bin/python").items():
+        git(ready, "config", name, value)
+    first, *others = found(ready)
+    assert (first["check"], first["path"], first["message"], first["hint"]) == (
         "filter",
         ".git/config",
         "the filter's program is gone: /moved away/bin/python",
         "nbpr init writes it anew",
     )
+    assert [other["message"].split()[0] for other in others] == [
+        "diff.nbpr.command",
+        "diff.nbpr.textconv",
+        "merge.nbpr.driver",
+    ]
+    setup.init(ready)
+    assert found(ready) == []
 
 
 @pytest.mark.parametrize(
     ("command", "message"),
     [
         (f"{sys.executable} -P -m nbpr.nothing", "the filter fails: "),
-        ("cat", "the filter does not clean: cat"),
-        ("true", "the filter does not work: probe.ipynb: the file is empty"),
-        ("'unclosed", "the filter's command cannot be read"),
+        ("cat", "the filter does not clean (what it is given comes back as it is)"),
+        ("true", "the filter does not clean"),
+        ("echo surprise >&2; exit 1", "the filter fails: surprise"),
+        ("'unclosed", "the filter fails: "),
     ],
 )
 def test_a_filter_that_does_not_work(command: str, message: str, ready: Path) -> None:
+    git(ready, "config", "--unset", "filter.nbpr.process")
     git(ready, "config", "filter.nbpr.clean", command)
     part, _, said, _ = only(ready)
     assert part == "filter"
     assert said.startswith(message)
+
+
+def test_a_process_that_does_not_work(ready: Path) -> None:
+    git(ready, "config", "filter.nbpr.process", "echo surprise >&2; exit 1")
+    assert only(ready)[2] == "the filter fails: surprise"
+
+
+def test_a_filter_without_a_process_is_slow(ready: Path) -> None:
+    git(ready, "config", "--unset", "filter.nbpr.process")
+    assert only(ready, "warning")[::2] == (
+        "speed",
+        "git starts the filter anew for each notebook: filter.nbpr.process is not set",
+    )
+    assert found(ready) == []
+
+
+def test_a_clone_without_the_filter_that_gitattributes_wants(ready: Path) -> None:
+    clone = ready.parent / "clone"
+    git(ready.parent, "clone", "-q", str(ready), str(clone))
+    assert only(clone) == (
+        "filter",
+        ".git/config",
+        ".gitattributes wants the filter nbpr, which this clone does not have: outputs are committed",
+        "nbpr init",
+    )
+    setup.init(clone)
+    assert found(clone) == []
+
+
+def test_drivers_that_are_missing_or_older(ready: Path) -> None:
+    git(ready, "config", "--remove-section", "merge.nbpr")
+    git(ready, "config", "--unset", "diff.nbpr.textconv")
+    git(ready, "config", "diff.nbpr.command", f"{sys.executable} -P -m nbpr.diffdriver")
+    assert [one["message"] for one in found(ready, "warning")] == [
+        "diff.nbpr.command is an older nbpr's",
+        "diff.nbpr.textconv is not set: git log -p and git show show JSON instead of cells",
+        "merge.nbpr.driver is not set: git merges notebooks line by line, not cell by cell",
+    ]
+    setup.init(ready)
+    assert found(ready, "warning") == []
+
+
+def test_lines_of_an_older_nbpr_in_gitattributes(ready: Path) -> None:
+    put(ready, ".gitattributes", b"# >>> nbpr\n*.ipynb filter=nbpr diff=nbpr\nruns/** -filter\n# <<< nbpr\n")
+    part, path, message, hint = only(ready, "warning")
+    assert (part, path, message) == ("drivers", "notebooks/nb.ipynb", "its merge driver is unspecified")
+    assert hint == "nbpr init writes .gitattributes anew"
+    setup.init(ready)
+    assert found(ready, "warning") == []
 
 
 def test_a_filter_that_is_not_required_is_a_warning(ready: Path) -> None:
@@ -123,19 +183,33 @@ def test_a_filter_without_smudge(ready: Path) -> None:
 def test_what_nbstripout_installed_is_in_the_way(ready: Path) -> None:
     put(ready, ".git/info/attributes", b"# mine\n*.ipynb filter=nbstripout\n*.zpln filter=nbstripout\n")
     notebooks, runs = found(ready)
-    assert (notebooks["path"], notebooks["message"]) == ("notebooks/nb.ipynb", "its filter is nbstripout")
+    assert notebooks["path"] == "notebooks/nb.ipynb"
+    assert notebooks["message"] == "its filter is nbstripout, which this clone does not have"
     assert (runs["path"], runs["message"]) == ("runs/nb.ipynb", "runs go through the filter nbstripout")
-    hint = (
-        '.git/info/attributes says "*.ipynb filter=nbstripout" and goes before .gitattributes: nbstripout --uninstall'
+    assert notebooks["hint"] == (
+        '.git/info/attributes says "*.ipynb filter=nbstripout" and goes before .gitattributes: '
+        "nbstripout --uninstall && nbpr init"
     )
-    assert notebooks["hint"] == hint
+
+
+def test_nbstripouts_filter_in_a_repository_that_never_heard_of_ours(repository: Path) -> None:
+    git(repository, "config", "filter.nbstripout.clean", f"{sys.executable} -m nbstripout")
+    put(repository, "notebooks/.gitattributes", b"*.ipynb filter=nbstripout\n")
+    put(repository, "notebooks/nb.ipynb", notebook())
+    git(repository, "add", "-A")
+    assert found(repository) == []
+    part, path, message, hint = only(repository, "warning")
+    assert (part, path) == ("attributes", "notebooks/nb.ipynb")
+    assert message == "its filter is nbstripout, which git starts anew for each notebook"
+    assert hint == "nbstripout --uninstall --attributes notebooks/.gitattributes && nbpr init"
 
 
 def test_another_line_of_the_clones_own_file(ready: Path) -> None:
     put(ready, ".git/info/attributes", b"notebooks/** -filter\n")
     assert only(ready)[2:] == (
         "no filter cleans it",
-        '.git/info/attributes says "notebooks/** -filter" and goes before .gitattributes: take that line out',
+        '.git/info/attributes says "notebooks/** -filter" and goes before .gitattributes: '
+        "take that line out, then nbpr init",
     )
 
 
@@ -165,7 +239,7 @@ def test_runs_that_git_ignores(rule: str, ready: Path) -> None:
 def test_notebooks_in_the_index_that_are_not_clean(ready: Path) -> None:
     for index in range(12):
         put(ready, f"notebooks/ä {index:02}.ipynb", notebook())
-    git(ready, "-c", "filter.nbpr.clean=cat", "add", "-A")
+    git(ready, *UNFILTERED, "add", "-A")
     findings = found(ready)
     assert [one["path"] for one in findings] == [f"notebooks/ä {index:02}.ipynb" for index in range(11)]
     assert findings[-1]["message"] == "likewise, and 1 more"
@@ -195,6 +269,45 @@ def test_notebooks_elsewhere_than_configured(repository: Path) -> None:
 def test_none_configured_at_all(ready: Path) -> None:
     put(ready, "nbpr.toml", b"notebooks = []\n")
     assert doctor.doctor(ready)["ok"]
+
+
+def test_a_notebook_that_is_called_modified_for_nothing(ready: Path) -> None:
+    for name in ("nb", 'ä "b"'):
+        put(ready, f"notebooks/{name}.ipynb", CLEAN)
+    put(ready, "notebooks/edited.ipynb", CLEAN)
+    git(ready, "add", "-A")
+    git(ready, "commit", "-qm", "more")
+    for name in ("nb", 'ä "b"'):
+        put(ready, f"notebooks/{name}.ipynb", notebook())
+    put(ready, "notebooks/edited.ipynb", notebook("x = 2"))
+    assert git(ready, "status", "--porcelain").count(" M ") == 3
+    assert only(ready, "warning") == (
+        "modified",
+        "notebooks/nb.ipynb",
+        "git calls it modified, but cleaned it is what is in the index (and so with 1 more)",
+        "nbpr doctor --fix, or git add it",
+    )
+    index = git(ready, "ls-files", "--stage")
+    mended = doctor.doctor(ready, fix=True)["mended"]
+    assert mended == [f"notebooks/{name}.ipynb is no longer called modified" for name in ("nb", 'ä "b"')]
+    assert git(ready, "ls-files", "--stage") == index
+    assert git(ready, "status", "--porcelain") == " M notebooks/edited.ipynb"
+    assert (ready / "notebooks/nb.ipynb").read_bytes() == notebook()
+    assert doctor.doctor(ready, fix=True)["mended"] == []
+
+
+def test_a_file_that_became_a_program_is_modified(ready: Path) -> None:
+    put(ready, "notebooks/nb.ipynb", notebook()).chmod(0o755)
+    assert doctor.doctor(ready, fix=True)["mended"] == []
+    assert git(ready, "diff", "--cached", "--name-only") == ""
+
+
+def test_options_of_the_repository_say_what_is_clean(ready: Path) -> None:
+    put(ready, "nbpr.toml", b"[clean]\nkeep-count = true\n")
+    put(ready, "notebooks/nb.ipynb", notebook(outputs=[]))
+    git(ready, "add", "-A")
+    assert git(ready, "show", ":notebooks/nb.ipynb").count('"execution_count": 1') == 1
+    assert found(ready) == []
 
 
 # -- running and the rest ----------------------------------------------------------------------------------
@@ -256,12 +369,24 @@ def test_the_users_hooks(ready: Path) -> None:
     assert notes(ready, "hooks") == [("commit-msg", said)]
 
 
+def test_hooks_of_ours(ready: Path) -> None:
+    setup.init(ready, wanted=setup.Wanted(hooks=("pre-commit", "pre-push")))
+    assert notes(ready, "hooks") == []
+    git(ready, "config", "nbpr.python", "/moved/away/python")
+    assert only(ready) == (
+        "hooks",
+        "pre-commit, pre-push",
+        "nbpr's hooks start a program that is gone: /moved/away/python",
+        "nbpr init --hooks",
+    )
+
+
 def test_what_killed_commands_left_behind(ready: Path) -> None:
     left = ready / ".git/nbpr/work/nbpr-0123456789ab"
     left.mkdir(parents=True)
     ((path, _),) = notes(ready, "workspaces")
     assert path == str(left)
-    assert doctor.doctor(ready, fix=True)["mended"] == [str(left)]
+    assert doctor.doctor(ready, fix=True)["mended"] == [f"removed {left}"]
     assert not left.exists()
     assert notes(ready, "workspaces") == []
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from nbpr.cli.output import AsJson, DryRun, colours, show
+from nbpr.errors import BadInput
 
 app = typer.Typer()
 
@@ -24,32 +25,50 @@ def init(
         str | None, typer.Option(metavar="POLICY", help="What reference runs keep: all, marked, scraps or none.")
     ] = None,
     write_config: Annotated[bool, typer.Option("--write-config", help="Write a commented nbpr.toml.")] = False,
+    hooks: Annotated[bool, typer.Option("--hooks", help="Check notebooks before each commit and push.")] = False,
+    ci: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FORGE", help="Write a CI workflow: gitea, github or forgejo; repeatable."),
+    ] = None,
+    everywhere: Annotated[
+        bool, typer.Option("--global", help="For all your repositories: git's global configuration; touches none.")
+    ] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Take away what init wrote.")] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Set this repository up: clean filter, diff driver, .gitattributes, runs/. Commits nothing.
+    """Set this repository up: filter, diff and merge drivers, .gitattributes, runs/. Commits nothing.
 
     \b
     Examples:
       nbpr init
       nbpr init --dry-run
       nbpr init --outputs marked
+      nbpr init --hooks --ci gitea
+      nbpr init --global
       nbpr init --undo
     """
-    from nbpr import setup
+    from nbpr import setup, usersetup
+    from nbpr.hooks import NAMES
 
-    here = Path.cwd()
-    if undo:
-        result = setup.undo(here, dry_run=dry_run)
+    names = NAMES if hooks else ()
+    wanted = setup.Wanted(outputs=outputs, write_config=write_config, hooks=names, ci=tuple(ci or ()))
+    if everywhere and wanted != setup.Wanted():
+        raise BadInput("--global is about no repository, so there is nothing to write into one")
+    if everywhere:
+        result = (usersetup.undo if undo else usersetup.init)(dry_run=dry_run)
+    elif undo:
+        result = setup.undo(Path.cwd(), dry_run=dry_run)
     else:
-        result = setup.init(here, outputs=outputs, write_config=write_config, dry_run=dry_run)
+        result = setup.init(Path.cwd(), wanted=wanted, dry_run=dry_run)
     show(result, as_json, lambda: _done(result, colours()))
 
 
 @app.command("doctor")
 def doctor(
-    fix: Annotated[bool, typer.Option("--fix", help="Take away what killed commands left behind.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="End phantom modifications; take away what killed commands left.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what is set up here, what is missing and how to mend it; exit 1 if something must be mended.
@@ -71,6 +90,8 @@ def doctor(
 def _done(result: Mapping[str, Any], colour: bool) -> str:
     word = "would do" if result["dry_run"] else "done"
     lines = [_line(word, step, colour) for step in result["done"]]
+    if "configuration" in result and lines:
+        lines += ["", f"Written: {result['configuration']} and {result['attributes']}"]
     if not lines:
         lines.append("Nothing to do: all of it is so already.")
     for finding in result["findings"]:
@@ -81,7 +102,7 @@ def _done(result: Mapping[str, Any], colour: bool) -> str:
 
 
 def _examined(result: Mapping[str, Any], colour: bool) -> str:
-    lines = [_line("mended", f"removed {path}", colour) for path in result["mended"]]
+    lines = [_line("mended", words, colour) for words in result["mended"]]
     lines += [_line("ok", words, colour) for words in result["well"]]
     for finding in sorted(result["findings"], key=lambda found: list(_COLOURS).index(found["level"]), reverse=True):
         lines += _finding(finding, colour)

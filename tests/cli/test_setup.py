@@ -11,7 +11,7 @@ import pytest
 
 from nbpr.cli.main import run
 from tests.conftest import git
-from tests.test_setup import everything, notebook, put
+from tests.test_setup import UNFILTERED, everything, notebook, put
 
 
 @pytest.fixture
@@ -58,6 +58,44 @@ def test_what_runs_keep(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert (code, result["error"]["exit_code"]) == (2, 2)
 
 
+def test_for_all_repositories(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = everything(here)
+    code, out = called(capfd, "init", "--global")
+    assert code == 0
+    home = Path.home()
+    assert out.endswith(f"\nWritten: {home}/.gitconfig and {home}/.config/git/attributes\n")
+    assert called(capfd, "init", "--global") == (0, "Nothing to do: all of it is so already.\n")
+    assert everything(here) == before
+    assert called(capfd, "init", "--global", "--hooks")[0] == 2
+    code, result = as_json(capfd, "init", "--global", "--undo")
+    assert (code, result["configuration"]) == (0, f"{home}/.gitconfig")
+    assert everything(home) == {}
+
+
+def test_hooks_and_workflows(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = everything(here)
+    code, out = called(capfd, "init", "--hooks", "--ci", "gitea", "--ci", "github")
+    assert code == 0
+    assert "done      pre-commit hook: notebooks are checked\n" in out
+    assert out.endswith(" .gitea/workflows/nbpr.yml .github/workflows/nbpr.yml\n")
+    assert as_json(capfd, "init", "--ci", "svn")[1]["error"]["hint"] == "--ci gitea, --ci github, --ci forgejo"
+    assert called(capfd, "init", "--undo")[0] == 0
+    assert everything(here) == before
+
+
+def test_doctor_mends(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    called(capfd, "init")
+    put(here, "notebooks/a.ipynb", notebook(outputs=[], execution_count=None))
+    git(here, "add", "-A")
+    git(here, "commit", "-qm", "one")
+    put(here, "notebooks/a.ipynb", notebook())
+    assert "but cleaned it is what is in the index" in " ".join(called(capfd, "doctor")[1].split())
+    code, out = called(capfd, "doctor", "--fix")
+    assert code == 0
+    assert out.startswith("mended    notebooks/a.ipynb is no longer called modified\n")
+    assert git(here, "status", "--porcelain") == ""
+
+
 def test_doctor_says_what_is_well_and_what_is_not(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     code, out = called(capfd, "doctor")
     assert code == 1
@@ -78,7 +116,7 @@ def test_doctor_as_json(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
 def test_names_of_files_are_not_obeyed(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     called(capfd, "init")
     put(here, "notebooks/\x1b[2J\u202e.ipynb", notebook())
-    git(here, "-c", "filter.nbpr.clean=cat", "add", "-A")
+    git(here, *UNFILTERED, "add", "-A")
     code, out = called(capfd, "doctor")
     assert code == 1
     assert "\x1b" not in out
