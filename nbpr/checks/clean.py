@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ def check(notebook: Notebook, path: str, options: Options = DEFAULT) -> list[Fin
     lost = _lost(notebook.data.get("metadata"), clean_metadata(notebook, options))
     cell_id = touched[0].id if len(touched) == 1 and not lost else None
     message = "; ".join(_carried(pairs, lost)) or "cells that are to be dropped"
-    return [Finding("clean", "error", path, message, cell_id, f"nbpr clean {path}")]
+    return [Finding("clean", "error", path, message, cell_id, f"nbpr clean {shlex.quote(path)}")]
 
 
 def _carried(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], lost: set[str]) -> Iterator[str]:

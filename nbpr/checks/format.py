@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -71,7 +72,7 @@ def _missing_ids(parsed: Notebook, path: str) -> Iterator[Finding]:
     missing = [index for index, cell in enumerate(parsed.cells) if "id" not in cell.data]
     if missing:
         subject = f"cell {missing[0]} has" if len(missing) == 1 else f"{len(missing)} cells have"
-        hint = "an edit with nbpr edit gives them ids that stay the same on every branch"
+        hint = f"nbpr check --fix {shlex.quote(path)} gives them ids that are the same on every branch"
         yield Finding("format", "error", path, f"{subject} no id", hint=hint)
 
 
@@ -81,7 +82,7 @@ def _doubled_ids(parsed: Notebook, path: str) -> Iterator[Finding]:
         if count > 1:
             places = [str(index) for index, cell in enumerate(parsed.cells) if cell.id == cell_id]
             message = f"cells {', '.join(places[:-1])} and {places[-1]} have the same id {cell_id!r}"
-            yield Finding("format", "error", path, message, cell_id, "give all but one of them another id")
+            yield Finding("format", "error", path, message, cell_id, f"nbpr check --fix {shlex.quote(path)}")
 
 
 def _nan(parsed: Notebook, path: str) -> Iterator[Finding]:
