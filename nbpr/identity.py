@@ -149,6 +149,17 @@ def find(pulls: Iterable[PullRequest], mine: Identity, wanted: Wanted) -> PullRe
     return next(same, None)
 
 
+def is_among(opened: Iterable[PullRequest], mine: Identity, wanted: Wanted) -> bool:
+    """Whether `find` takes one of these open pull requests, whatever closed ones there are besides."""
+    if wanted.pull is not None:
+        return any(pull.number == wanted.pull for pull in opened)
+    of_base = [pull for pull in opened if wanted.base in (None, pull.base)]
+    if wanted.branch is not None:
+        return any(pull.head == wanted.branch for pull in of_base)
+    ours = (known for pull in of_base if (known := read(pull.body)) is not None)
+    return any(mine.author in known.all_authors and mine.key in known.all_keys for known in ours)
+
+
 def _numbered(pulls: Iterable[PullRequest], wanted: Wanted) -> PullRequest:
     number = wanted.pull
     found = next((pull for pull in pulls if pull.number == number), None)

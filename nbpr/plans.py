@@ -131,8 +131,11 @@ def make(repository: Repository, config: Config, forge: Forge, proposal: Proposa
     mine = _identity(repository, forge, proposal)
     branches = Branches(repository, repository.remote(config.remote))
     base = _fetched_base(config, branches, forge, proposal)
-    pulls = forge.find(state=None)
-    pull = identity.find(pulls, mine, replace(proposal.wanted, base=proposal.base))
+    wanted = replace(proposal.wanted, base=proposal.base)
+    pulls = forge.find()
+    if not identity.is_among(pulls, mine, wanted):
+        pulls = forge.find(state=None)  # a server may have thousands: only where the open ones do not tell
+    pull = identity.find(pulls, mine, wanted)
     if pull is not None:
         base = pull.base
     base_sha = _base_sha(branches, base, proposal)
@@ -275,7 +278,7 @@ def _with_content(repository: Repository, config: Config, plan: Plan) -> Plan:
         findings=(*_replaced_as_a_whole(repository, plan, changed), *_warnings(repository, config, proposal)),
     )
     stale = frozenset(stale_runs(repository, config, planned, last))
-    return replace(planned, stale_runs=stale, unfinished=_is_unfinished(plan, last))
+    return replace(planned, stale_runs=stale, unfinished=_is_unfinished(repository, plan, last))
 
 
 def _refuse_places(repository: Repository, config: Config, plan: Plan) -> None:
@@ -300,12 +303,22 @@ def _refuse_places(repository: Repository, config: Config, plan: Plan) -> None:
             raise BadInput(f"{owner} and {path} would share the run {run}", hint="rename one of them")
 
 
-def _is_unfinished(plan: Plan, last: Commit | None) -> bool:
+def _is_unfinished(repository: Repository, plan: Plan, last: Commit | None) -> bool:
     key = last.trailer("Nbpr-Key") if last else None
     if key is None or plan.pull is None:
         return key == plan.identity.key and plan.branch_sha is not None
     told = identity.read(plan.pull.body)
-    return told is not None and key not in told.all_keys
+    if told is None:
+        return False
+    return key not in told.all_keys or _is_behind(repository, told, last)
+
+
+def _is_behind(repository: Repository, told: Identity, last: Commit | None) -> bool:
+    """Whether more was pushed than the body tells of: on a server the two do not go together."""
+    pushed = repository.resolve(told.head) if told.head else None
+    if last is None or pushed is None or pushed == last.sha:
+        return False
+    return repository.is_ancestor(pushed, last.sha)
 
 
 def last_own_commit(repository: Repository, plan: Plan) -> Commit | None:

@@ -69,10 +69,14 @@ def text(pull: PullRequest) -> str:
     head = (
         f"#{pull.number} {pull.title}\n{pull.state}{draft}: {pull.head} into {pull.base}, by {pull.author}\n{pull.url}"
     )
-    body = "\n".join(line for line in pull.body.splitlines() if not line.startswith(("<!-- nbpr", "<!-- /nbpr")))
-    said = [f"{comment.author}, {comment.created}:\n{comment.body}" for comment in pull.comments]
-    parts = [part for part in (head, body.strip(), *said) if part]
+    said = [f"{comment.author}, {comment.created}:\n{_unmarked(comment.body)}" for comment in pull.comments]
+    parts = [part for part in (head, _unmarked(pull.body), *said) if part]
     return "\n\n".join("\n".join(visible(line) for line in part.split("\n")) for part in parts)
+
+
+def _unmarked(body: str) -> str:
+    lines = (line for line in body.splitlines() if not line.startswith(("<!-- nbpr", "<!-- /nbpr")))
+    return "\n".join(lines).strip()
 
 
 def checkout(session: Session, number: int) -> str:
@@ -119,6 +123,8 @@ def _merge(session: Session, number: int, dry_run: bool, say: Say) -> Merge:
     if pull.state == "merged":
         return Merge(pull)
     repository, config = session.repository, session.config
+    if not dry_run and repository.resolve(pull.head_sha) is None:  # somebody's own, which was not fetched with ours
+        session.branches.fetch([pull.head, pull.base])
     base_sha = session.branches.sha(pull.base)
     if base_sha is None:
         raise BadInput(f"the base branch {pull.base!r} of pull request #{number} does not exist any more")

@@ -50,7 +50,8 @@ def propose(
     python: Annotated[str | None, typer.Option(help="Run with this interpreter.")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds for a whole run.")] = None,
     cell_timeout: Annotated[float | None, typer.Option(help="Seconds for one cell.")] = None,
-    forge: Annotated[str | None, typer.Option(help="auto or local.")] = None,
+    forge: Annotated[str | None, typer.Option(help="auto, local, gitea or github.")] = None,
+    token_file: Annotated[str | None, typer.Option(metavar="FILE", help="Where the forge's token is.")] = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -101,7 +102,7 @@ def propose(
         dry_run=dry_run,
     )
     execute = {"kernel": kernel, "python": python, "timeout": timeout, "cell_timeout": cell_timeout}
-    settled: Config = config.load(repository.root, {"forge": forge, "execute": execute})
+    settled: Config = config.load(repository.root, {"forge": forge, "token_file": token_file, "execute": execute})
     with progress_line() as say:
         outcome = proposals.propose(repository, settled, proposal, say)
     result: dict[str, Any] = outcome.as_json()

@@ -11,13 +11,15 @@ from nbpr.cli.output import AsJson, DryRun, note, progress_line, show, width
 app = typer.Typer(name="pulls", help="Pull requests on the configured forge.", no_args_is_help=False)
 
 Number = Annotated[int, typer.Argument(help="The pull request's number.", min=1)]
-ForgeName = Annotated[str | None, typer.Option("--forge", help="auto or local.")]
+ForgeName = Annotated[str | None, typer.Option("--forge", help="auto, local, gitea or github.")]
+TokenFile = Annotated[str | None, typer.Option("--token-file", metavar="FILE", help="Where the forge's token is.")]
 
 
 @app.command("list")
 def list_(
     state: Annotated[str, typer.Option(help="open, closed, merged or all.")] = "open",
     forge: ForgeName = None,
+    token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
     """List pull requests.
@@ -30,7 +32,7 @@ def list_(
     from nbpr import pulls
     from nbpr.render.columns import table
 
-    found = pulls.listed(_open(forge), state)
+    found = pulls.listed(_open(forge, token_file), state)
     rows = [(f"#{p.number}", p.state + (" draft" if p.draft else ""), p.title, p.head, p.base) for p in found]
     show(
         {"pulls": [pull.as_json() for pull in found]},
@@ -40,7 +42,7 @@ def list_(
 
 
 @app.command("show")
-def show_(number: Number, forge: ForgeName = None, as_json: AsJson = False) -> None:
+def show_(number: Number, forge: ForgeName = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
     """Show one pull request: its summary and what was said.
 
     \b
@@ -50,12 +52,12 @@ def show_(number: Number, forge: ForgeName = None, as_json: AsJson = False) -> N
     """
     from nbpr import pulls
 
-    pull = _open(forge).get(number)
+    pull = _open(forge, token_file).get(number)
     show({"pull_request": pull.as_full_json()}, as_json, lambda: pulls.text(pull))
 
 
 @app.command("checkout")
-def checkout(number: Number, forge: ForgeName = None, as_json: AsJson = False) -> None:
+def checkout(number: Number, forge: ForgeName = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
     """Switch to a pull request's branch, to look at it or to work on it.
 
     \b
@@ -64,7 +66,7 @@ def checkout(number: Number, forge: ForgeName = None, as_json: AsJson = False) -
     """
     from nbpr import pulls
 
-    branch = pulls.checkout(_open(forge), number)
+    branch = pulls.checkout(_open(forge, token_file), number)
     show({"branch": branch}, as_json, lambda: f"on {branch}")
 
 
@@ -73,6 +75,7 @@ def comment(
     number: Number,
     text: Annotated[str, typer.Argument(help="What to say; - reads standard input.")],
     forge: ForgeName = None,
+    token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Comment on a pull request.
@@ -84,14 +87,20 @@ def comment(
     """
     import sys
 
-    session = _open(forge)
+    session = _open(forge, token_file)
     said = sys.stdin.read() if text == "-" else text
     pull = session.forge.comment(session.get(number), said)
     show({"pull_request": pull.as_full_json()}, as_json, lambda: f"commented on #{number}")
 
 
 @app.command("merge")
-def merge(number: Number, forge: ForgeName = None, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+def merge(
+    number: Number,
+    forge: ForgeName = None,
+    token_file: TokenFile = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
     """Merge a pull request into its base: notebooks by cell, reference runs made anew.
 
     \b
@@ -101,7 +110,7 @@ def merge(number: Number, forge: ForgeName = None, dry_run: DryRun = False, as_j
     from nbpr import pulls
 
     with progress_line() as say:
-        merged = pulls.merge(_open(forge, fetch=not dry_run), number, dry_run=dry_run, say=say)
+        merged = pulls.merge(_open(forge, token_file, fetch=not dry_run), number, dry_run=dry_run, say=say)
     for finding in merged.findings:
         note(f"{finding.level}: {finding.path}: {finding.message}")
     result: dict[str, Any] = {
@@ -119,6 +128,7 @@ def close(
     number: Number,
     delete_branch: Annotated[bool, typer.Option("--delete-branch", help="Delete its branch as well.")] = False,
     forge: ForgeName = None,
+    token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Close a pull request without merging it. Its commits are kept.
@@ -129,13 +139,15 @@ def close(
     """
     from nbpr import pulls
 
-    pull = pulls.close(_open(forge), number, delete_branch=delete_branch)
+    pull = pulls.close(_open(forge, token_file), number, delete_branch=delete_branch)
     show({"pull_request": pull.as_full_json()}, as_json, lambda: f"#{number} closed")
 
 
-def _open(forge: str | None, *, fetch: bool = True) -> Any:
+def _open(forge: str | None, token_file: str | None, *, fetch: bool = True) -> Any:
     from nbpr import config, pulls
     from nbpr.repository import Repository
 
     repository = Repository.discover()
-    return pulls.connect(repository, config.load(repository.root, {"forge": forge}), fetch=fetch)
+    return pulls.connect(
+        repository, config.load(repository.root, {"forge": forge, "token_file": token_file}), fetch=fetch
+    )

@@ -1,6 +1,7 @@
 """Forges: where pull requests live. One small module each behind one Protocol, and one row in the table.
 
-A forge moves the pull request and its branch together, as far as it can: the local one in one atomic push.
+The local one moves a pull request and its branch together, in one atomic push; for one on a server git carries the
+branch and its API the rest.
 """
 
 from __future__ import annotations
@@ -11,10 +12,22 @@ from datetime import datetime
 from nbpr.branches import Branches
 from nbpr.config import Config
 from nbpr.errors import BadInput
-from nbpr.forges.pullrequest import Comment, Forge, Opening, PullRequest, State
-from nbpr.repository import Repository, without_credentials
+from nbpr.forges.pullrequest import Comment, Forge, Opening, PullRequest, State, Status
+from nbpr.repository import Repository
+from nbpr.tokens import Kind
 
-__all__ = ["FORGES", "Comment", "Forge", "Opening", "PullRequest", "State", "bring_up_to_date", "forge_for", "is_path"]
+__all__ = [
+    "FORGES",
+    "Comment",
+    "Forge",
+    "Opening",
+    "PullRequest",
+    "State",
+    "Status",
+    "bring_up_to_date",
+    "forge_for",
+    "is_path",
+]
 
 
 def _local(repository: Repository, config: Config, now: Callable[[], datetime] | None) -> Forge:
@@ -23,35 +36,63 @@ def _local(repository: Repository, config: Config, now: Callable[[], datetime] |
     return LocalForge(repository, repository.remote(config.remote), now=now)
 
 
+def _gitea(repository: Repository, config: Config, now: Callable[[], datetime] | None) -> Forge:
+    return _on_server(repository, config, "gitea")
+
+
+def _github(repository: Repository, config: Config, now: Callable[[], datetime] | None) -> Forge:
+    return _on_server(repository, config, "github")
+
+
 #: Each forge by the name that `forge = …` knows it by.
-FORGES: dict[str, Callable[[Repository, Config, Callable[[], datetime] | None], Forge]] = {"local": _local}
+FORGES: dict[str, Callable[[Repository, Config, Callable[[], datetime] | None], Forge]] = {
+    "local": _local,
+    "gitea": _gitea,
+    "github": _github,
+}
 
 
 def forge_for(repository: Repository, config: Config, *, now: Callable[[], datetime] | None = None) -> Forge:
-    """The forge of this repository: the configured one, or with `auto` the local one for no remote or a path.
+    """The forge of this repository: the configured one, or with `auto` the one that its remote is on.
 
-    Raises `BadInput` for a remote on a host, which the local forge must not silently stand in for.
+    `auto` is local for no remote or a path. Raises `BadInput` for a host that is none of ours, which the local forge
+    must not silently stand in for, `NotAllowed` where there is no token for it.
     """
     if config.forge != "auto":
         if config.forge not in FORGES:
             raise BadInput(f"forge {config.forge!r} is none of auto, {', '.join(FORGES)}")
         return FORGES[config.forge](repository, config, now)
     remote = repository.remote(config.remote)
-    url = repository.remote_url(remote) if remote else None
-    if url is not None and not is_path(url):
+    if remote is None or is_path(repository.remote_url(remote)):
+        return FORGES["local"](repository, config, now)
+    return _on_server(repository, config, None)
+
+
+def _on_server(repository: Repository, config: Config, kind: Kind | None) -> Forge:
+    """The forge at the remote's host. Its token is handed to git, too, for pushing."""
+    from nbpr.forges import access, choice
+    from nbpr.forges.server import ServerForge
+
+    remote = repository.remote(config.remote)
+    url = repository.remote_url(remote) if remote else ""
+    if remote is None or is_path(url):
         raise BadInput(
-            f"the remote {remote} ({without_credentials(url)}) is on a host; which forge runs there is not configured",
-            hint='pull requests in git itself: --forge local, or forge = "local" in [tool.nbpr]',
+            f"forge {config.forge!r} wants a remote on its server", hint="git remote add origin URL, or --forge local"
         )
-    return FORGES["local"](repository, config, now)
+    address = choice.settled(url, config.forge_url)
+    if kind is None:
+        kind, address = choice.kind_of(address, config.ca_file)
+    token = access.token(repository, config, address, kind, url)
+    repository.token = token
+    return ServerForge(access.api(address, kind, token, config.ca_file), repository, remote)
 
 
 def bring_up_to_date(forge: Forge, branches: Branches, config: Config, names: Iterable[str] = ()) -> None:
     """Fetch the forge's pull requests, the branches that they are made of, those of ours, and `names`."""
     own = config.branch_prefix.rstrip("/")
+    forge.forget()
     branches.fetch([f"{own}*", *(f"{name}*" for name in names)], forge.refspecs())
-    known = {name for pull in forge.find(state=None) if pull.state != "closed" for name in (pull.head, pull.base)}
-    further = sorted(name for name in known if not name.startswith((own, *names)))
+    further = sorted(name for name in forge.branches() if not name.startswith((own, *names)))
     if further:
         branches.fetch(f"{name}*" for name in further)
 

@@ -14,14 +14,15 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nbpr.errors import BadInput, Conflict
-from nbpr.forges.pullrequest import Comment, Opening, PullRequest, State
+from nbpr.forges.pullrequest import Comment, Opening, PullRequest, State, Status
 from nbpr.repository import RefUpdate, Repository, Stale, without_credentials
 
 #: How often a number is tried for again when somebody else took it.
@@ -38,6 +39,7 @@ class LocalForge:
     """The pull requests of one repository, or of its remote."""
 
     name = "local"
+    announces = False
 
     def __init__(self, repository: Repository, remote: str | None, now: Callable[[], datetime] | None = None) -> None:
         self._repository = repository
@@ -48,7 +50,8 @@ class LocalForge:
 
     def find(self, *, state: State | None = "open") -> list[PullRequest]:
         """The pull requests in a state, or all; oldest first."""
-        pulls = [self._pull(data) for _, sha in sorted(self._metas().items()) if (data := self._state(sha))]
+        heads = self._heads()
+        pulls = [self._pull(data, heads) for _, sha in sorted(self._metas().items()) if (data := self._state(sha))]
         return [pull for pull in pulls if state is None or pull.state == state]
 
     def get(self, number: int) -> PullRequest:
@@ -61,13 +64,24 @@ class LocalForge:
         if data is None:
             ref = f"refs/nbpr/pulls/{number}/meta"
             raise BadInput(f"pull request #{number}: what stands at {ref} is not of nbpr", hint=f"git show {ref}")
-        return self._pull(data)
+        return self._pull(data, self._heads())
 
     def refspecs(self) -> list[str]:
         """The remote's pull requests, open marks and claims, into refs of ours."""
         space = f"refs/nbpr/remotes/{self._remote}"
-        kinds = ("pulls", "open", "claims")
+        kinds = ("pulls", "open", "claims", "statuses")
         return [f"+refs/nbpr/{kind}/*:{space}/{kind}/*" for kind in kinds] if self._remote else []
+
+    def forget(self) -> None:
+        """Nothing is kept here but refs, which a fetch brings up to date."""
+
+    def ready(self) -> None:
+        """Whoever can push can do everything, and a push says so itself."""
+
+    def branches(self) -> set[str]:
+        """Those of every pull request that is not closed: whether it is merged shows in them."""
+        pulls = (pull for pull in self.find(state=None) if pull.state != "closed")
+        return {name for pull in pulls for name in (pull.head, pull.base)}
 
     def login(self) -> str:
         """Git's author, since there is nobody to log in to."""
@@ -112,32 +126,38 @@ class LocalForge:
         """The number of the pull request that a state is of, or 0."""
         return int((self._state(sha) or {"number": 0})["number"])
 
-    def _pull(self, data: dict[str, Any]) -> PullRequest:
+    def _pull(self, data: dict[str, Any], heads: Mapping[str, str]) -> PullRequest:
         comments = tuple(Comment(**comment) for comment in data.get("comments", ()))
         facts: dict[str, Any] = {key: value for key, value in data.items() if key in _FACTS}
         facts |= {name: tuple(data.get(name, ())) for name in ("labels", "reviewers")}
-        return self._with_branch(PullRequest(url=self._url(data["number"]), comments=comments, **facts))
+        return self._with_branch(PullRequest(url=self._url(data["number"]), comments=comments, **facts), heads)
 
-    def _with_branch(self, pull: PullRequest) -> PullRequest:
+    def _with_branch(self, pull: PullRequest, heads: Mapping[str, str]) -> PullRequest:
         """An open pull request follows its branch, to which people push without nbpr.
 
         One whose head is reachable from base is merged, however that was done.
         """
         if pull.state != "open":
             return pull
-        head, base = self._branch_sha(pull.head) or pull.head_sha, self._branch_sha(pull.base)
+        head, base = heads.get(pull.head) or pull.head_sha, heads.get(pull.base)
         merged = base is not None and self._repository.is_ancestor(head, base)
         return replace(pull, head_sha=head, state="merged" if merged else "open")
 
+    def _heads(self) -> dict[str, str]:
+        """Where each branch is."""
+        space = f"refs/nbpr/remotes/{self._remote}/heads/" if self._remote else "refs/heads/"
+        return {ref.removeprefix(space): sha for ref, sha in self._repository.refs(space).items()}
+
     def _branch_sha(self, branch: str) -> str | None:
-        space = f"refs/nbpr/remotes/{self._remote}/heads" if self._remote else "refs/heads"
-        return self._repository.refs(f"{space}/{branch}").get(f"{space}/{branch}")
+        return self._heads().get(branch)
 
     def _url(self, number: int) -> str:
+        return f"{self._place}#nbpr/{number}"
+
+    @cached_property
+    def _place(self) -> str:
         place = without_credentials(self._repository.remote_url(self._remote)) if self._remote else ""
-        if "://" not in place:
-            place = Path(self._repository.root, place).resolve().as_uri()
-        return f"{place}#nbpr/{number}"
+        return place if "://" in place else Path(self._repository.root, place).resolve().as_uri()
 
     # -- writing -------------------------------------------------------------------------------------------
 
@@ -181,10 +201,36 @@ class LocalForge:
             updates.append(RefUpdate(f"refs/heads/{pull.head}", branch, head_sha))
         return self._write(pull, changed, updates)
 
-    def comment(self, pull: PullRequest, body: str) -> PullRequest:
-        """Add a comment by git's author."""
+    def comment(self, pull: PullRequest, body: str, *, marker: str | None = None) -> PullRequest:
+        """Add a comment by git's author. With a `marker`, the one of theirs that starts with it is kept up to date."""
         said = Comment(self._repository.author, body, self._stamp())
-        return self.update(pull, comments=(*pull.comments, said))
+        ours = [old for old in pull.comments if marker and old.author == said.author and old.body.startswith(marker)]
+        if not ours:
+            return self.update(pull, comments=(*pull.comments, said))
+        kept = replace(ours[0], body=body)
+        comments = (kept if old == ours[0] else old for old in pull.comments if old not in ours[1:])
+        return self.update(pull, comments=tuple(comments))
+
+    def status(self, sha: str, status: Status) -> None:
+        """Keep a commit's status in `refs/nbpr/statuses/<commit>`, unless it has it."""
+        said = self.statuses(sha)
+        if said.get(status.context) == status:
+            return
+        rows = [asdict(one) for one in {**said, status.context: status}.values()]
+        text = json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
+        tree = self._repository.edited_tree(None, {"statuses.json": text.encode()})
+        old = self._named("statuses").get(sha)
+        parents = [old] if old else []
+        new = self._repository.commit(tree, parents, f"Status of {sha}\n\nnonce {secrets.token_hex(8)}\n", own=True)
+        updates = [RefUpdate(f"refs/nbpr/statuses/{sha}", old, new)]
+        self._repository.publish(self._remote, updates)
+        self._remember(updates)
+
+    def statuses(self, sha: str) -> dict[str, Status]:
+        """The status of each context that a commit has."""
+        place = self._named("statuses").get(sha)
+        rows = json.loads(self._repository.read(place, "statuses.json") or b"[]") if place else []
+        return {row["context"]: Status(**row) for row in rows}
 
     def merge(self, pull: PullRequest, merge_sha: str, base_sha: str) -> PullRequest:
         """Move base to the merge commit and mark the pull request merged, together.
@@ -237,7 +283,7 @@ class LocalForge:
         held = self._named("claims").get(digest)
         holder = self._metas().get(self._number(held)) if held else None
         state = self._state(holder) if holder else None
-        if state is not None and self._pull(state).state == "open":
+        if state is not None and self._pull(state, self._heads()).state == "open":
             raise Stale("somebody else opened a pull request for the same meanwhile; nothing was pushed")
         return [RefUpdate(f"refs/nbpr/claims/{digest}", held, meta)]
 

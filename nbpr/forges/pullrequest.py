@@ -73,10 +73,29 @@ class Opening:
     claim: str | None = None
 
 
+@dataclass(frozen=True)
+class Status:
+    """What a check says of a commit. A commit has one status of each `context`."""
+
+    context: str
+    state: Literal["pending", "success", "failure", "error"]
+    description: str = ""
+
+
 class Forge(Protocol):
-    """What nbpr wants of a forge."""
+    """What nbpr wants of a forge. `announces`: people follow it elsewhere, so that comment and status are of use."""
 
     name: str
+    announces: bool
+
+    def forget(self) -> None:
+        """Look anew at the next `find`: until then what was read once is taken as it is."""
+
+    def ready(self) -> None:
+        """Raises `NotAllowed` if a proposal cannot get through, as far as can be told without writing."""
+
+    def branches(self) -> set[str]:
+        """The branches that are to be fetched for its pull requests to be worked with."""
 
     def refspecs(self) -> list[str]:
         """What to fetch from the remote besides branches, for `find` and `get` to be up to date."""
@@ -96,8 +115,11 @@ class Forge(Protocol):
     def update(self, pull: PullRequest, *, head_sha: str | None = None, **changes: Any) -> PullRequest:
         """Move the branch forwards to `head_sha` and change title, body, labels, draft or state."""
 
-    def comment(self, pull: PullRequest, body: str) -> PullRequest:
-        """Add a comment."""
+    def comment(self, pull: PullRequest, body: str, *, marker: str | None = None) -> PullRequest:
+        """Add a comment. With a `marker`, it is the one comment of ours that starts with it, kept up to date."""
+
+    def status(self, sha: str, status: Status) -> None:
+        """Set a commit's status, unless it has it."""
 
     def merge(self, pull: PullRequest, merge_sha: str, base_sha: str) -> PullRequest:
         """Move base from `base_sha` to `merge_sha`, a commit that has the head as a parent."""

@@ -1,0 +1,69 @@
+"""Access to a forge on a server: the token that is for it, and the API that it opens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from nbpr import tokens
+from nbpr.config import Config
+from nbpr.errors import NotAllowed
+from nbpr.forges import choice
+from nbpr.forges.api import Api
+from nbpr.forges.choice import Address
+from nbpr.forges.http import Client
+from nbpr.repository import Repository
+from nbpr.tokens import Kind, Token
+
+
+def token(
+    repository: Repository,
+    config: Config,
+    address: Address,
+    kind: Kind,
+    remote_url: str,
+    environ: Mapping[str, str] = os.environ,
+) -> Token:
+    """The token for a repository on a forge.
+
+    Raises `NotAllowed` where there is none, and where a token file would go to a host that only the repository's
+    settings name: those came from somebody else.
+    """
+    url = f"{address.root}/{address.owner}/{address.repo}"
+    ours = environ.get("NBPR_FORGE_URL", "")
+    said = bool(ours) and tokens.host_of(ours) == tokens.host_of(address.root)
+    if config.token_file and not said and choice.parse(remote_url).host != address.host:
+        raise NotAllowed(
+            f"the token file is for the remote's host, and forge-url names another one: {address.host}",
+            hint=f"if that is right: NBPR_FORGE_URL={address.root}",
+        )
+    found = tokens.find(
+        url,
+        kind,
+        environ,
+        Path(config.token_file).expanduser() if config.token_file else None,
+        repository.credential,
+        allow_http=said and ours.lower().startswith("http://"),
+    )
+    if found is None:
+        raise NotAllowed(
+            f"there is no token for {tokens.host_of(address.root)}: {tokens.absent(url, environ)}",
+            hint=f"docs/forges.md says how to make one; --token-file or {_variable(kind)} says it",
+        )
+    return found
+
+
+def api(address: Address, kind: Kind, found: Token | None, ca_file: str | None = None) -> Api:
+    """What speaks to the server."""
+    if kind == "gitea":
+        from nbpr.forges.gitea import GiteaApi
+
+        return GiteaApi(Client(f"{address.root}/api/v1", kind, found, ca_file=ca_file), address)
+    from nbpr.forges.github import HEADERS, GithubApi, api_root
+
+    return GithubApi(Client(api_root(address), kind, found, headers=HEADERS, ca_file=ca_file), address)
+
+
+def _variable(kind: Kind) -> str:
+    return "GITEA_TOKEN with GITEA_SERVER_URL" if kind == "gitea" else "GH_TOKEN"

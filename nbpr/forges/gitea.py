@@ -1,0 +1,315 @@
+"""Gitea and Forgejo: how their API says what `Api` asks for.
+
+What their description does not tell is from their source at 1.26 (routers/api/v1, services/pull): the list of pull
+requests knows no `head`; an edit is answered with 201; an unknown number may be a 500; drafts are titles with a
+prefix; nil lists are null.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from nbpr.errors import Conflict, NotAllowed
+from nbpr.forges.answer import Answer
+from nbpr.forges.api import Said
+from nbpr.forges.choice import Address
+from nbpr.forges.http import Client, part
+from nbpr.forges.pullrequest import Comment, Opening, PullRequest, State, Status
+from nbpr.repository import Stale
+
+#: What a server gives at most a page, and how many pages of closed pull requests are looked at.
+PAGE, CLOSED_PAGES = 50, 20
+#: What starts the title of a draft, as servers are set up unless somebody changed it.
+DRAFT = "WIP: "
+_DRAFTS = re.compile(r"^\s*(?:wip:|\[wip\])\s*", re.IGNORECASE)
+#: The colour of labels that are made here.
+COLOUR = "#8a8f98"
+#: How long a server may take to see whether a merge is possible, in seconds of waiting.
+_CHECKING = (1, 2, 4, 8, 16)
+
+
+class GiteaApi:
+    """One repository of a Gitea or Forgejo."""
+
+    name = "gitea"
+
+    def __init__(self, client: Client, address: Address) -> None:
+        self._client = client
+        self.repo = address.name
+        self._owner = address.owner
+        self._at = f"/repos/{part(address.owner)}/{part(address.repo)}"
+        self._versions: dict[int, int] = {}
+
+    def login(self) -> str:
+        """The user whose token it is; it needs the scope `read:user`."""
+        return str(self._client.get("/user").data["login"])
+
+    def may_push(self) -> bool:
+        """Whether its owner may push here."""
+        answer = self._client.get(self._at, accept=(200, 404))
+        if answer.status == 404:
+            raise NotAllowed(
+                f"{self._client.host} has no {self.repo} that the token can see", hint=self._client.wanted_token()
+            )
+        if answer.data.get("archived"):
+            raise NotAllowed(f"{self.repo} is archived; it takes no pull requests")
+        return bool((answer.data.get("permissions") or {}).get("push"))
+
+    # -- pull requests -------------------------------------------------------------------------------------
+
+    def pulls(self, state: str) -> Iterator[PullRequest]:
+        """The pull requests in a state; of the closed ones the latest thousand."""
+        sort = {} if state == "open" else {"sort": "recentupdate"}
+        limit = 100 if state == "open" else CLOSED_PAGES
+        for data in self._client.pages(f"{self._at}/pulls", "limit", PAGE, limit, state=state, **sort):
+            yield self._pull(data)
+
+    def pull(self, number: int) -> PullRequest | None:
+        """One pull request, or None."""
+        answer = self._client.get(f"{self._at}/pulls/{number}", accept=(200, 404))
+        return None if answer.status == 404 else self._pull(answer.data)
+
+    def create(self, opening: Opening) -> PullRequest:
+        """Open it; the one that its branch has already is that one."""
+        title = DRAFT + opening.title if opening.draft else opening.title
+        body = {"head": opening.head, "base": opening.base, "title": title, "body": opening.body}
+        answer = self._client.write(
+            "POST",
+            f"{self._at}/pulls",
+            body,
+            accept=(201, 409),
+            lookup=lambda: self._raw(opening.head, opening.base),
+        )
+        if answer.status == 409:
+            return self._existing(answer, opening)
+        made = self._pull(answer.data)
+        if opening.draft and not made.draft:
+            raise NotAllowed(
+                f"{self._client.host} takes no title with {DRAFT.strip()!r} for a draft; #{made.number} is open",
+                hint="its prefixes are set up otherwise; leave out --draft",
+            )
+        return made
+
+    def _existing(self, answer: Answer, opening: Opening) -> PullRequest:
+        named = re.search(r"issue_id: (\d+)", answer.message)
+        found = self.pull(int(named.group(1))) if named else None
+        if found is None or found.state != "open":
+            raw = self._raw(opening.head, opening.base)
+            found = self._pull(raw) if raw else None
+        if found is None:
+            raise Conflict(f"{self._client.host} refuses a pull request: {answer.message}", hint="run it again")
+        return found
+
+    def _raw(self, head: str, base: str) -> Any:
+        """The open pull request of a branch of this repository, as the server has it."""
+        listed = self._client.pages(f"{self._at}/pulls", "limit", PAGE, state="open")
+        return next((one for one in listed if (_head(one), one["base"]["ref"]) == (head, base)), None)
+
+    def edit(self, pull: PullRequest, changes: Mapping[str, Any]) -> PullRequest:
+        """Change it, unless its body was edited since it was read."""
+        wanted = {name: value for name, value in changes.items() if name in ("body", "state", "base")}
+        if "title" in changes or "draft" in changes:
+            title, draft = changes.get("title", pull.title), changes.get("draft", pull.draft)
+            wanted["title"] = DRAFT + title if draft else title
+        if "body" in wanted and pull.number in self._versions:
+            wanted["content_version"] = self._versions[pull.number]
+        answer = self._client.write(
+            "PATCH",
+            f"{self._at}/pulls/{pull.number}",
+            wanted,
+            accept=(201, 200, 409),
+            lookup=lambda: self._edited(pull.number, changes),
+        )
+        if answer.status == 409:
+            raise Stale(f"somebody edited pull request #{pull.number} meanwhile: {answer.message}")
+        return self._pull(answer.data)
+
+    def _edited(self, number: int, changes: Mapping[str, Any]) -> Any:
+        """The pull request if it is as wanted already."""
+        data = self._client.get(f"{self._at}/pulls/{number}").data
+        now = self._pull(data)
+        return data if all(getattr(now, name) == value for name, value in changes.items()) else None
+
+    def label(self, pull: PullRequest, labels: Iterable[str]) -> None:
+        """Add labels by their numbers, making those that neither repository nor organisation has."""
+        known = self._labels()
+        numbers = [known[name] if name in known else self._new_label(name) for name in labels]
+        at = f"{self._at}/issues/{pull.number}/labels"
+        self._client.write("POST", at, {"labels": numbers}, accept=(200,), lookup=lambda: None)
+
+    def _labels(self) -> dict[str, int]:
+        own = {one["name"]: one["id"] for one in self._client.pages(f"{self._at}/labels", "limit", PAGE)}
+        at = f"/orgs/{part(self._owner)}/labels"
+        shared = self._client.get(at, accept=(200, 403, 404), limit=PAGE)
+        return {**{one["name"]: one["id"] for one in _list(shared)}, **own}
+
+    def _new_label(self, name: str) -> int:
+        # The server takes a second label of the same name, so a lost answer is looked up with care.
+        answer = self._client.write(
+            "POST",
+            f"{self._at}/labels",
+            {"name": name, "color": COLOUR},
+            accept=(201,),
+            lookup=lambda: next(({"id": i} for known, i in self._labels().items() if known == name), None),
+        )
+        return int(answer.data["id"])
+
+    def ask(self, pull: PullRequest, reviewers: Iterable[str]) -> None:
+        """Ask for reviews."""
+        names = list(reviewers)
+        answer = self._client.write(
+            "POST",
+            f"{self._at}/pulls/{pull.number}/requested_reviewers",
+            {"reviewers": names},
+            accept=(201, 404, 422),
+            lookup=lambda: None,
+        )
+        if answer.status != 201:
+            raise NotAllowed(
+                f"pull request #{pull.number} stands, but {', '.join(names)} cannot be asked: {answer.message}",
+                hint="name people who can read the repository, and not its author",
+            )
+
+    # -- comments ------------------------------------------------------------------------------------------
+
+    def comments(self, number: int) -> list[Said]:
+        """What was said, in one answer: the server makes no pages of it."""
+        return [_said(one) for one in _list(self._client.get(f"{self._at}/issues/{number}/comments"))]
+
+    def say(self, number: int, body: str, known: Iterable[int]) -> None:
+        """Comment."""
+        before = set(known)
+
+        def lookup() -> Any:
+            new = (one for one in self.comments(number) if one.number not in before)
+            return next((one for one in new if one.comment.body == body), None)
+
+        at = f"{self._at}/issues/{number}/comments"
+        self._client.write("POST", at, {"body": body}, accept=(201,), lookup=lookup)
+
+    def reword(self, said: Said, body: str) -> None:
+        """Change a comment."""
+        at = f"{self._at}/issues/comments/{said.number}"
+        self._client.write("PATCH", at, {"body": body}, accept=(200, 204), lookup=lambda: None)
+
+    def unsay(self, said: Said) -> None:
+        """Take a comment away; one that is gone is gone."""
+        at = f"{self._at}/issues/comments/{said.number}"
+        self._client.write("DELETE", at, accept=(204, 404), lookup=lambda: None)
+
+    # -- statuses and merging ------------------------------------------------------------------------------
+
+    def statuses(self, sha: str) -> dict[str, Status]:
+        """The newest status of each context; a commit that the server does not know has none."""
+        answer = self._client.get(f"{self._at}/commits/{part(sha)}/status", accept=(200, 404))
+        listed = (answer.data or {}).get("statuses") or [] if answer.status == 200 else []
+        return {one["context"]: _status(one, "status") for one in listed}
+
+    def report(self, sha: str, status: Status) -> None:
+        """Set a commit's status, which needs the right to write code."""
+        self._client.write(
+            "POST",
+            f"{self._at}/statuses/{part(sha)}",
+            {"context": status.context, "state": status.state, "description": status.description},
+            accept=(201,),
+            lookup=lambda: {} if self.statuses(sha).get(status.context) == status else None,
+        )
+
+    def merge(self, pull: PullRequest, head_sha: str, message: str) -> PullRequest:
+        """Merge by the server, once it has seen that it can."""
+        title, _, rest = message.partition("\n")
+        body = {
+            "Do": self._way(),
+            "head_commit_id": head_sha,
+            "MergeTitleField": title,
+            "MergeMessageField": rest.strip(),
+        }
+        for wait in (*_CHECKING, None):
+            answer = self._client.write(
+                "POST",
+                f"{self._at}/pulls/{pull.number}/merge",
+                body,
+                accept=(200, 405, 409),
+                lookup=lambda: self._merged(pull.number),
+            )
+            checking = answer.status == 405 and "try again later" in answer.message.lower()
+            if not checking or wait is None:
+                break
+            self._client.rest(wait)
+        merged = self.pull(pull.number)
+        if merged is None or merged.state != "merged":
+            raise _not_merged(self._client.host, pull, answer)
+        return merged
+
+    def _way(self) -> str:
+        """A merge commit where the repository allows one, else what it does by default."""
+        data = self._client.get(self._at).data
+        allowed = data.get("allow_merge_commits", True)
+        return "merge" if allowed else str(data.get("default_merge_style") or "squash")
+
+    def _merged(self, number: int) -> Any:
+        pull = self.pull(number)
+        return {} if pull is not None and pull.state == "merged" else None
+
+    def _pull(self, data: Mapping[str, Any]) -> PullRequest:
+        number = int(data["number"])
+        if data.get("content_version") is not None:
+            self._versions[number] = int(data["content_version"])
+        title = str(data["title"])
+        draft = bool(data.get("draft", _DRAFTS.match(title)))
+        state: State = "merged" if data.get("merged") else "closed" if data["state"] == "closed" else "open"
+        return PullRequest(
+            number=number,
+            title=_DRAFTS.sub("", title) if draft else title,
+            state=state,
+            draft=draft,
+            head=_head(data),
+            base=str(data["base"]["ref"]),
+            head_sha=str(data["head"]["sha"]),
+            url=str(data["html_url"]),
+            author=_login(data.get("user")),
+            body=_text(data.get("body")),
+            labels=tuple(one["name"] for one in data.get("labels") or ()),
+            reviewers=tuple(_login(one) for one in data.get("requested_reviewers") or ()),
+            merge_sha=data.get("merge_commit_sha") if state == "merged" else None,
+        )
+
+
+def _not_merged(host: str, pull: PullRequest, answer: Answer) -> Exception:
+    said = answer.message or "the server says it conflicts, or that its head moved"
+    if "not allowed" in said.lower() or "user not" in said.lower():
+        return NotAllowed(f"{host} does not merge #{pull.number}: {said}", hint="see the rules of the base branch")
+    return Conflict(f"{host} does not merge #{pull.number}: {said}", hint="run it again, or merge it in the browser")
+
+
+def _head(data: Mapping[str, Any]) -> str:
+    """The branch, with its owner before it where it is another repository's."""
+    head, base = data["head"], data["base"]
+    if head.get("repo_id") == base.get("repo_id"):
+        return str(head["ref"])
+    owner = _login((head.get("repo") or {}).get("owner")) or "?"
+    return f"{owner}:{head['ref']}"
+
+
+def _said(data: Mapping[str, Any]) -> Said:
+    comment = Comment(_login(data.get("user")), _text(data.get("body")), str(data["created_at"]))
+    return Said(int(data["id"]), comment)
+
+
+def _status(data: Mapping[str, Any], field: str) -> Status:
+    return Status(str(data["context"]), data[field], str(data.get("description") or ""))
+
+
+def _login(user: Any) -> str:
+    return str(user["login"]) if user else ""
+
+
+def _text(text: Any) -> str:
+    """Text with the line ends that we write; people's browsers send others."""
+    return str(text or "").replace("\r\n", "\n")
+
+
+def _list(answer: Answer) -> list[Any]:
+    return answer.data if answer.status == 200 and isinstance(answer.data, list) else []

@@ -1,0 +1,287 @@
+"""A forge on a server: git carries the branch there, then its API the pull request.
+
+The two cannot go together, so each half is found again by the next command: a branch that was pushed without its pull
+request by its commit's trailers, a pull request that exists already by its branch. What differs between the kinds of
+servers is behind the Protocol `Api`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from nbpr.errors import BadInput, Conflict, NbprError, NotAllowed
+from nbpr.forges.api import Api, Said
+from nbpr.forges.pullrequest import Opening, PullRequest, State, Status
+from nbpr.repository import RefUpdate, Repository, Stale
+
+#: What the body of a pull request of ours has, on a line of its own.
+OURS = "<!-- nbpr-proposal "
+
+
+class ServerForge:
+    """The pull requests of a remote on a server."""
+
+    announces = True
+
+    def __init__(self, api: Api, repository: Repository, remote: str) -> None:
+        self.name = api.name
+        self._api = api
+        self._repository = repository
+        self._remote = remote
+        self._login: str | None = None
+        self._listed: dict[str, list[PullRequest]] = {}
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def refspecs(self) -> list[str]:
+        """The claims: refs that stand for as long as a proposal is on the server, whatever its branch is called."""
+        return [f"+refs/nbpr/claims/*:{self._space}/claims/*"]
+
+    def forget(self) -> None:
+        """Ask the server anew from here on."""
+        self._listed.clear()
+
+    def branches(self) -> set[str]:
+        """The branches of this repository that open pull requests of ours are made of."""
+        ours = [pull for pull in self.find() if OURS in pull.body]
+        return {name for pull in ours for name in (pull.head, pull.base) if ":" not in name}
+
+    def login(self) -> str:
+        """Whose token it is."""
+        if self._login is None:
+            self._login = self._api.login()
+        return self._login
+
+    def find(self, *, state: State | None = "open") -> list[PullRequest]:
+        """The pull requests in a state, or all; oldest first. They are listed once, until `forget`."""
+        kinds = ("open",) if state == "open" else ("open", "closed")
+        for kind in kinds:
+            if kind not in self._listed:
+                self._listed[kind] = list(self._api.pulls(kind))
+        by_number = {pull.number: pull for kind in kinds for pull in self._listed[kind]}
+        pulls = [self._as_merged(pull) for _, pull in sorted(by_number.items())]
+        return [pull for pull in pulls if state is None or pull.state == state]
+
+    def get(self, number: int) -> PullRequest:
+        """One pull request, with its comments. Raises `BadInput` for an unknown number."""
+        pull = self._current(number)
+        return replace(pull, comments=tuple(said.comment for said in self._api.comments(number)))
+
+    def ready(self) -> None:
+        """Raises `NotAllowed` if a proposal cannot get through, as far as can be told without writing."""
+        if not self._api.may_push():
+            raise _no_push(self._api.repo, self.login())
+
+    def _current(self, number: int) -> PullRequest:
+        pull = self._api.pull(number)
+        if pull is None:
+            raise BadInput(f"there is no pull request #{number} in {self._api.repo}", hint="nbpr pulls list")
+        return self._as_merged(pull)
+
+    def _as_merged(self, pull: PullRequest) -> PullRequest:
+        """One whose head is reachable from base is merged, also where the server did not notice."""
+        if pull.state != "open" or OURS not in pull.body:
+            return pull
+        base, head = self._copy(pull.base), self._copy(pull.head)
+        if base is None or head != pull.head_sha or not self._repository.is_ancestor(head, base):
+            return pull
+        return replace(pull, state="merged")
+
+    def _copy(self, branch: str) -> str | None:
+        """Where our copy of a branch of the remote is."""
+        if ":" in branch:
+            return None
+        ref = f"{self._space}/heads/{branch}"
+        return self._repository.refs(ref).get(ref)
+
+    @property
+    def _space(self) -> str:
+        return f"refs/nbpr/remotes/{self._remote}"
+
+    # -- writing -------------------------------------------------------------------------------------------
+
+    def open(self, opening: Opening) -> PullRequest:
+        """Push the branch, then open its pull request, or take over the one that it has.
+
+        Raises `Stale` if the branch is not where it was, `BadInput` if it holds nothing that base has not.
+        """
+        self._refuse_empty(opening)
+        branch = RefUpdate(f"refs/heads/{opening.head}", opening.head_old, opening.head_sha)
+        self._publish_claimed(branch, opening.claim)
+        with _Pushed(opening.head, opening.head_sha):
+            pull = self._api.create(opening)
+            self.forget()
+            theirs = pull.body if OURS not in pull.body else ""
+            body = f"{opening.body}\n\n{theirs}" if theirs.strip() else opening.body
+            return self._made_so(
+                pull,
+                replace(
+                    pull,
+                    body=body,
+                    draft=opening.draft,
+                    labels=_both(pull.labels, opening.labels),
+                    reviewers=_both(pull.reviewers, opening.reviewers),
+                ),
+            )
+
+    def update(self, pull: PullRequest, *, head_sha: str | None = None, **changes: Any) -> PullRequest:
+        """Push the branch forwards, then change what differs. Nothing that is so already is sent.
+
+        Raises `Stale` if somebody moved the branch or edited the body since `pull` was read.
+        """
+        wanted = replace(pull, **changes)
+        moved = head_sha is not None and head_sha != (self._copy(pull.head) or pull.head_sha)
+        if wanted == pull and not moved:
+            return pull
+        now = self._current(pull.number)
+        if (now.body, now.state) != (pull.body, pull.state):
+            raise Stale(f"somebody edited pull request #{pull.number} meanwhile")
+        if head_sha is not None and moved:
+            self._push(pull.head, self._copy(pull.head), head_sha)
+        with _Pushed(pull.head, head_sha or pull.head_sha):
+            self.forget()
+            return replace(self._made_so(now, replace(now, **changes)), head_sha=head_sha or pull.head_sha)
+
+    def comment(self, pull: PullRequest, body: str, *, marker: str | None = None) -> PullRequest:
+        """Comment; with a `marker`, in the one comment of ours that starts with it, and only if it says otherwise.
+
+        Two that comment in the same moment both find none: then the older one stays.
+        """
+        said = self._api.comments(pull.number)
+        ours = self._ours(said, marker)
+        if not ours:
+            self._api.say(pull.number, body, [one.number for one in said])
+            said = self._api.comments(pull.number)
+            ours = self._ours(said, marker)
+        elif ours[0].comment.body != body:
+            self._api.reword(ours[0], body)
+            said = [replace(one, comment=replace(one.comment, body=body)) if one == ours[0] else one for one in said]
+        for further in ours[1:]:
+            self._api.unsay(further)
+        gone = {one.number for one in ours[1:]}
+        return replace(pull, comments=tuple(one.comment for one in said if one.number not in gone))
+
+    def _ours(self, said: Iterable[Said], marker: str | None) -> list[Said]:
+        if marker is None:
+            return []
+        login = self.login()
+        return [one for one in said if one.comment.author == login and one.comment.body.startswith(marker)]
+
+    def status(self, sha: str, status: Status) -> None:
+        """Set a commit's status, unless it has it."""
+        if self._api.statuses(sha).get(status.context) != status:
+            self._api.report(sha, status)
+
+    def merge(self, pull: PullRequest, merge_sha: str, base_sha: str) -> PullRequest:
+        """Have the server merge what `merge_sha` holds, so that its rules for the base branch apply.
+
+        Where the result is not what the branch holds (base moved, runs were made anew), it goes onto the branch
+        first, as a merge of base into it. Raises `Stale` if base moved meanwhile.
+        """
+        message = self._repository.commits(f"{merge_sha}^!")[0].message
+        head = self._with_result(pull, merge_sha, base_sha)
+        with _Pushed(pull.head, head):
+            merged = self._api.merge(pull, head, message)
+        self.forget()
+        return replace(merged, head_sha=head)
+
+    def _with_result(self, pull: PullRequest, merge_sha: str, base_sha: str) -> str:
+        """The head whose tree is the result of the merge, pushed where it is a new one."""
+        tree = self._repository.git("rev-parse", f"{merge_sha}^{{tree}}")
+        same = tree == self._repository.git("rev-parse", f"{pull.head_sha}^{{tree}}")
+        if same and self._repository.is_ancestor(base_sha, pull.head_sha):
+            return pull.head_sha
+        if ":" in pull.head:
+            raise Conflict(
+                f"the branch {pull.head} of #{pull.number} is in another repository, and has to be brought up to date",
+                hint="its author can: nbpr propose … --refresh",
+            )
+        message = f"Take in what is new in {pull.base}\n"
+        head = self._repository.commit(tree, [pull.head_sha, base_sha], message)
+        self._push(pull.head, pull.head_sha, head)
+        return head
+
+    def close(self, pull: PullRequest, *, delete_branch: bool = False) -> PullRequest:
+        """Close without merging; the branch stays unless `delete_branch`. Its commits stay in any case."""
+        closed = self._api.edit(pull, {"state": "closed"})
+        self.forget()
+        branch = self._copy(pull.head)
+        if delete_branch and branch is not None:
+            self._push(pull.head, branch, None)
+        return replace(closed, comments=pull.comments)
+
+    def _made_so(self, pull: PullRequest, wanted: PullRequest) -> PullRequest:
+        """Send what differs."""
+        names = ("title", "body", "state", "draft")
+        changes = {name: getattr(wanted, name) for name in names if getattr(wanted, name) != getattr(pull, name)}
+        made = self._api.edit(pull, changes) if changes else pull
+        labels = [name for name in wanted.labels if name not in pull.labels]
+        reviewers = [name for name in wanted.reviewers if name not in pull.reviewers]
+        if labels:
+            self._api.label(pull, labels)
+        if reviewers:
+            self._api.ask(pull, reviewers)
+        return replace(made, labels=_both(made.labels, labels), reviewers=_both(made.reviewers, reviewers))
+
+    def _push(self, branch: str, old: str | None, new: str | None) -> None:
+        if old == new:
+            return
+        self._publish([RefUpdate(f"refs/heads/{branch}", old, new)])
+
+    def _publish_claimed(self, branch: RefUpdate, claim: str | None) -> None:
+        """Push the branch together with its claim, on which two clones meet whose branches have other names.
+
+        A claim that is left over is taken: had it an open pull request, that would have been found.
+        """
+        if branch.old == branch.new:
+            return
+        if claim is None:
+            self._publish([branch])
+            return
+        name = f"claims/{hashlib.sha256(claim.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
+        held = self._repository.refs(f"{self._space}/{name}").get(f"{self._space}/{name}")
+        try:
+            self._publish([branch, RefUpdate(f"refs/nbpr/{name}", held, branch.new)])
+        except NotAllowed:
+            self._publish([branch])  # some servers take nothing but branches and tags
+
+    def _publish(self, updates: Sequence[RefUpdate]) -> None:
+        """Push refs together, and keep our copies of them in step."""
+        self._repository.publish(self._remote, updates)
+        known = self._repository.refs(self._space)
+        copies = [(f"{self._space}/{one.ref.split('/', 1)[1].removeprefix('nbpr/')}", one.new) for one in updates]
+        changed = [RefUpdate(ref, known.get(ref), new) for ref, new in copies if new or ref in known]
+        self._repository.publish(None, changed)
+
+    def _refuse_empty(self, opening: Opening) -> None:
+        base = self._copy(opening.base)
+        if base is not None and not self._repository.changed_paths(base, opening.head_sha, merge_base=True):
+            raise BadInput(f"{opening.head} holds nothing that {opening.base} has not; there is nothing to propose")
+
+
+class _Pushed:
+    """Says, in the errors that come after a push, what was pushed already."""
+
+    def __init__(self, branch: str, head_sha: str) -> None:
+        self._context = {"branch": branch, "head_sha": head_sha}
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, NbprError):
+            error.context = {**self._context, **error.context}
+
+
+def _no_push(repo: str, login: str) -> NbprError:
+    return NotAllowed(
+        f"{login} may not push to {repo}; nothing was run",
+        hint="ask for the right to write there, or propose from a clone of a fork of yours",
+    )
+
+
+def _both(had: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*had, *more)))

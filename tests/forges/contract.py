@@ -1,0 +1,220 @@
+"""What every forge does alike. `tests/forges/test_contract.py` runs this on each of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from nbpr.errors import BadInput
+from nbpr.forges import Status
+from nbpr.repository import Stale
+from tests.forges.places import ME, OTHER, Place
+
+MARKER = "<!-- nbpr:x -->"
+
+
+class Contract:
+    """The tests; each gets a fresh repository."""
+
+    def test_opening_makes_branch_and_pull_request(self, place: Place) -> None:
+        opening = place.opening()
+        pull = place.forge().open(opening)
+        assert (pull.number, pull.state, pull.draft, pull.head, pull.base) == (1, "open", False, "agent/x", "main")
+        assert (pull.title, pull.body, pull.head_sha) == (opening.title, opening.body, opening.head_sha)
+        assert place.on_server("agent/x") == opening.head_sha
+        again = place.forge()
+        assert again.get(1) == pull
+        assert [found.number for found in again.find()] == [1]
+        assert again.find()[0].body == opening.body
+
+    def test_a_branch_that_is_there_already_is_not_overwritten(self, place: Place) -> None:
+        place.forge().open(place.opening())
+        with pytest.raises(Stale):
+            place.forge().open(place.opening(text="c"))
+        assert len(place.forge().find(state=None)) == 1
+
+    def test_new_content_and_a_new_body(self, place: Place) -> None:
+        pull = place.forge().open(place.opening())
+        newer = place.child(pull.head_sha, "c")
+        moved = place.forge().update(pull, head_sha=newer, body=pull.body + "\nmore: ü")
+        assert (moved.head_sha, moved.body) == (newer, pull.body + "\nmore: ü")
+        assert place.on_server("agent/x") == newer
+        assert place.forge().get(1) == moved
+
+    def test_what_is_so_already_is_not_written(self, place: Place) -> None:
+        forge = place.forge()
+        pull = forge.open(place.opening())
+        if place.fake:
+            place.fake.reset()
+        assert forge.update(pull, head_sha=pull.head_sha, body=pull.body, draft=False, state="open") == pull
+        if place.fake:
+            assert (place.fake.requests, place.fake.pushes) == ([], 0)
+
+    def test_somebody_pushed_meanwhile(self, place: Place) -> None:
+        forge = place.forge()
+        pull = forge.open(place.opening())
+        theirs = place.child(pull.head_sha, "theirs")
+        place.push(theirs, "agent/x")
+        with pytest.raises(Stale):
+            forge.update(pull, head_sha=place.child(pull.head_sha, "ours"), body="other")
+        now = place.forge().get(1)
+        assert (now.head_sha, now.body) == (theirs, pull.body)
+
+    def test_somebody_edited_the_body_meanwhile(self, place: Place) -> None:
+        if place.by_api is None:
+            pytest.skip("nobody edits a local pull request but with nbpr")
+        forge = place.forge()
+        pull = forge.open(place.opening())
+        place.by_api("PATCH", "/pulls/1", {"body": f"{pull.body}\r\n\r\nI looked at it."})
+        with pytest.raises(Stale):
+            forge.update(pull, head_sha=place.child(pull.head_sha, "c"), body=f"{pull.body}\nours")
+        now = place.forge().get(1)
+        assert now.body == f"{pull.body}\n\nI looked at it."
+        assert place.on_server("agent/x") == pull.head_sha
+
+    def test_comments_are_kept_in_order(self, place: Place) -> None:
+        forge = place.forge()
+        pull = forge.open(place.opening())
+        pull = forge.comment(pull, "first: ü")
+        forge.comment(pull, "second\n\n- x")
+        assert [said.body for said in place.forge().get(1).comments] == ["first: ü", "second\n\n- x"]
+        assert {said.author for said in place.forge().get(1).comments} == {forge.login()}
+
+    def test_the_sticky_comment_is_one(self, place: Place) -> None:
+        forge = place.forge()
+        pull = forge.open(place.opening())
+        for text in ("one", "one", "two", "two"):
+            pull = place.forge().comment(place.forge().get(1), f"{MARKER}\n{text}", marker=MARKER)
+        assert [said.body for said in pull.comments] == [f"{MARKER}\ntwo"]
+        assert place.forge().get(1).comments == pull.comments
+
+    def test_somebody_elses_comment_with_our_marker_is_theirs(self, place: Place) -> None:
+        if place.by_api is None:
+            pytest.skip("everybody is git's author there")
+        forge = place.forge()
+        pull = forge.open(place.opening())
+        place.by_api("POST", "/issues/1/comments", {"body": f"{MARKER} theirs"})
+        forge.comment(pull, f"{MARKER} ours", marker=MARKER)
+        said = [(one.author, one.body) for one in place.forge().get(1).comments]
+        assert said == [(OTHER, f"{MARKER} theirs"), (ME, f"{MARKER} ours")]
+
+    def test_a_status_is_set_once(self, place: Place) -> None:
+        forge = place.forge()
+        pull = forge.open(place.opening())
+        for state in ("success", "success", "failure"):
+            place.forge().status(pull.head_sha, Status("nbpr", state, "why"))
+        if place.fake:
+            repo = place.fake.repos["ada/x"]
+            assert [one.get("status", one.get("state")) for one in repo.statuses] == ["success", "failure"]
+
+    def test_drafts_become_ready_and_back(self, place: Place) -> None:
+        pull = place.forge().open(place.opening(draft=True))
+        assert (pull.draft, pull.title) == (True, "Über x")
+        ready = place.forge().update(place.forge().get(1), draft=False)
+        assert (ready.draft, ready.title) == (False, "Über x")
+        assert not place.forge().get(1).draft
+        place.forge().update(ready, draft=True)
+        assert (place.forge().get(1).draft, place.forge().find()[0].title) == (True, "Über x")
+
+    def test_labels_and_reviewers_are_added(self, place: Place) -> None:
+        pull = place.forge().open(place.opening(labels=("über", "b"), reviewers=(OTHER,)))
+        assert set(pull.labels) == {"über", "b"}
+        more = place.forge().update(place.forge().get(1), labels=(*pull.labels, "c"))
+        now = place.forge().get(1)
+        assert set(now.labels) == set(more.labels) == {"über", "b", "c"}
+        assert now.reviewers == (OTHER,)
+
+    def test_closing_and_opening_again(self, place: Place) -> None:
+        forge = place.forge()
+        pull = forge.open(place.opening())
+        assert forge.close(pull).state == "closed"
+        assert place.forge().find() == []
+        assert [found.state for found in place.forge().find(state=None)] == ["closed"]
+        closed = place.forge().get(1)
+        assert place.forge().update(closed, state="open").state == "open"
+        assert [found.number for found in place.forge().find()] == [1]
+
+    def test_closing_with_its_branch(self, place: Place) -> None:
+        forge = place.forge()
+        forge.close(forge.open(place.opening()), delete_branch=True)
+        assert place.on_server("agent/x") is None
+        assert place.forge().get(1).state == "closed"
+        again = place.forge().open(place.opening(text="z"))
+        assert (again.number, again.state) == (2, "open")
+
+    def test_merging(self, place: Place) -> None:
+        forge = place.forge()
+        pull = forge.open(place.opening())
+        base = str(place.repository.head)
+        tree = place.repository.git("rev-parse", pull.head_sha + "^{tree}")
+        merged = forge.merge(pull, place.repository.commit(tree, [base, pull.head_sha], "Merge\n\nit\n"), base)
+        assert merged.state == "merged"
+        now = place.forge()
+        assert [(found.number, found.state) for found in now.find(state=None)] == [(1, "merged")]
+        assert now.find() == []
+        assert place.on_server("main") == merged.merge_sha
+        assert place.repository.git("rev-parse", f"{merged.merge_sha}^{{tree}}") == tree
+        assert place.repository.is_ancestor(pull.head_sha, str(merged.merge_sha))
+
+    def test_merging_what_a_server_would_merge_otherwise(self, place: Place) -> None:
+        forge = place.forge()
+        pull = forge.open(place.opening())
+        theirs = place.child(str(place.repository.head), "theirs", "b.txt")
+        place.push(theirs, "main")
+        forge = place.forge()
+        tree = place.repository.edited_tree(pull.head_sha, {"b.txt": b"made anew", "a.txt": b"by cell"})
+        sha = place.repository.commit(tree, [theirs, pull.head_sha], "Merge\n")
+        merged = forge.merge(forge.get(1), sha, theirs)
+        place.forge()
+        assert merged.state == "merged"
+        assert place.repository.git("rev-parse", f"{merged.merge_sha}^{{tree}}") == tree
+        assert place.repository.is_ancestor(pull.head_sha, str(merged.merge_sha))
+
+    def test_what_was_merged_by_hand_is_merged(self, place: Place) -> None:
+        forge = place.forge()
+        pull = forge.open(place.opening())
+        tree = place.repository.git("rev-parse", pull.head_sha + "^{tree}")
+        base = str(place.repository.head)
+        place.push(place.repository.commit(tree, [base, pull.head_sha], "Merge by hand\n"), "main")
+        assert [found.state for found in place.forge().find(state=None)] == ["merged"]
+
+    def test_two_that_claim_the_same_meet(self, place: Place) -> None:
+        late = place.forge()
+        place.forge().open(place.opening("agent/one", claim="me\nkey"))
+        for ref in place.repository.refs("refs/nbpr/remotes"):  # a clone elsewhere has not seen it yet
+            if not ref.endswith("heads/main"):
+                place.repository.git("update-ref", "-d", ref)
+        with pytest.raises(Stale):
+            late.open(place.opening("agent/two", "c", claim="me\nkey"))
+        assert place.on_server("agent/two") is None
+        assert [pull.head for pull in place.forge().find()] == ["agent/one"]
+
+    def test_a_claim_that_is_left_over_is_taken(self, place: Place) -> None:
+        forge = place.forge()
+        forge.close(forge.open(place.opening("agent/one", claim="me\nkey")))
+        assert place.forge().open(place.opening("agent/two", "c", claim="me\nkey")).number == 2
+
+    def test_an_unknown_number(self, place: Place) -> None:
+        with pytest.raises(BadInput, match="no pull request #4"):
+            place.forge().get(4)
+
+    def test_a_branch_without_news_makes_no_pull_request(self, place: Place) -> None:
+        if place.kind == "local":
+            pytest.skip("it takes what it is given; planning keeps this away")
+        base = str(place.repository.head)
+        same = place.repository.commit(place.repository.git("rev-parse", base + "^{tree}"), [base], "empty\n")
+        with pytest.raises(BadInput, match="nothing to propose"):
+            place.forge().open(replace(place.opening(), head_sha=same))
+        assert place.on_server("agent/x") is None
+        assert place.forge().find(state=None) == []
+
+    def test_a_pull_request_that_is_there_already_is_taken_over(self, place: Place) -> None:
+        if place.kind == "local":
+            pytest.skip("branch and pull request go together there")
+        opening = place.opening(labels=("x",))
+        first = place.forge().open(opening)
+        half = replace(opening, head_old=opening.head_sha, body=opening.body + "\nmore")
+        again = place.forge().open(half)
+        assert (again.number, again.body, again.labels) == (first.number, half.body, ("x",))
+        assert len(place.forge().find(state=None)) == 1

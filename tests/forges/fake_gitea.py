@@ -1,0 +1,246 @@
+"""A fake of Gitea 1.26: what nbpr asks of one, with the traps that the real one has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.forges.serving import FakeForge, Reply, Repo
+
+MOST = 50
+
+
+class FakeGitea(FakeForge):
+    """Gitea at `root`, its API below `/api/v1`."""
+
+    kind = "gitea"
+    api = "/api/v1"
+
+    def answer(self, method: str, path: str, query: Mapping[str, str], body: Any, login: str | None) -> Reply:
+        below = path.removeprefix(self.api)
+        if below == "/version":
+            return Reply(200, {"version": "1.26.3"})
+        if login is None:
+            return _wrong(401, "token is required")
+        if below == "/user":
+            return Reply(200, _user(login))
+        match = re.fullmatch(r"/repos/([^/]+/[^/]+)(/.*)?", below)
+        if match is None:
+            return _wrong(404, "not found") if below.startswith("/orgs/") else self.unknown(method, path)
+        repo = self.repos.get(match.group(1))
+        if repo is None:
+            return _wrong(404, "not found")
+        return self._of(repo, method, match.group(2) or "", query, body or {}, login)
+
+    def _of(self, repo: Repo, method: str, rest: str, query: Mapping[str, str], body: Any, login: str) -> Reply:
+        asked = f"{method} {rest}"
+        if asked == "GET ":
+            return Reply(200, self._repo(repo))
+        if asked == "GET /pulls":
+            return self._page([self._pull(repo, one) for one in self._listed(repo, query)], query)
+        if asked == "POST /pulls":
+            return self._open(repo, body, login)
+        if match := re.fullmatch(r"(\w+) /pulls/(\d+)", asked):
+            return self._one(repo, match.group(1), int(match.group(2)), body)
+        if match := re.fullmatch(r"POST /pulls/(\d+)/merge", asked):
+            return self._merge(repo, int(match.group(1)), body)
+        if match := re.fullmatch(r"POST /pulls/(\d+)/requested_reviewers", asked):
+            return self._ask(repo, int(match.group(1)), body)
+        if match := re.fullmatch(r"(\w+) /issues/(\d+)/comments", asked):
+            return self._comments(repo, match.group(1), int(match.group(2)), body, login)
+        if match := re.fullmatch(r"(\w+) /issues/comments/(\d+)", asked):
+            return self._comment(repo, match.group(1), int(match.group(2)), body)
+        if asked == "GET /labels":
+            return self._page([{"id": number, "name": name} for name, number in repo.labels.items()], query)
+        if asked == "POST /labels":
+            number = self.number()
+            repo.labels[body["name"]] = number
+            return Reply(201, {"id": number, "name": body["name"]})
+        if match := re.fullmatch(r"POST /issues/(\d+)/labels", asked):
+            return self._label(repo, int(match.group(1)), body)
+        if match := re.fullmatch(r"GET /commits/(\w+)/status", asked):
+            return self._status(repo, match.group(1))
+        if match := re.fullmatch(r"POST /statuses/(\w+)", asked):
+            return self._report(repo, match.group(1), body)
+        return self.unknown(method, rest)
+
+    # -- pull requests -------------------------------------------------------------------------------------
+
+    def _listed(self, repo: Repo, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """As the real one: no filter for `head`; closed ones include merged ones."""
+        state = query.get("state", "open")
+        listed = [one for one in repo.pulls.values() if state == "all" or _is_open(one) == (state == "open")]
+        return sorted(listed, key=lambda one: -int(one["number"]))
+
+    def _open(self, repo: Repo, body: Any, login: str) -> Reply:
+        head, base = body["head"], body["base"]
+        if repo.sha(head) is None or repo.sha(base) is None:
+            return _wrong(404, "not found")
+        if head == base:
+            return _wrong(422, "Invalid PullRequest: There are no changes between the head and the base")
+        for one in repo.pulls.values():
+            if _is_open(one) and (one["head"], one["base"]) == (head, base):
+                said = f"[id: 9, issue_id: {one['number']}, head_repo_id: {repo.number}, base_repo_id: {repo.number}]"
+                return _wrong(409, f"pull request already exists for these targets {said}")
+        if not all(isinstance(label, int) for label in body.get("labels", ())):
+            return _wrong(422, "[]: json: cannot unmarshal string into Go struct field")
+        number = len(repo.pulls) + 1
+        pull = {"number": number, "head": head, "base": base, "title": body["title"], "body": body.get("body", "")}
+        repo.pulls[number] = {**pull, "user": login, "state": "open", "labels": [], "reviewers": [], "version": 0}
+        return Reply(201, self._pull(repo, repo.pulls[number]))
+
+    def _one(self, repo: Repo, method: str, number: int, body: Any) -> Reply:
+        pull = repo.pulls.get(number)
+        if pull is None:
+            return _wrong(404, "not found")
+        if method == "GET":
+            return Reply(200, self._pull(repo, pull))
+        if body.get("content_version", pull["version"]) != pull["version"]:
+            return _wrong(409, "the content version does not match")
+        if "state" in body and pull["state"] == "merged":
+            return _wrong(412, "cannot change state of this pull request, it was already merged")
+        if body.get("title"):
+            pull["title"] = body["title"]
+        if body.get("body") is not None:
+            pull["body"] = body["body"]
+            pull["version"] += 1
+        pull["state"] = body.get("state", pull["state"])
+        return Reply(201, self._pull(repo, pull))
+
+    def _merge(self, repo: Repo, number: int, body: Any) -> Reply:
+        pull = repo.pulls[number]
+        head = repo.sha(pull["head"])
+        if pull["state"] != "open":
+            return _wrong(405, "The PR is already merged")
+        if _is_draft(pull["title"]):
+            return _wrong(405, "Work in progress PRs cannot be merged")
+        if not pull.setdefault("checked", False):
+            pull["checked"] = True
+            return _wrong(405, "Please try again later")
+        if body.get("head_commit_id") not in (None, head):
+            return _wrong(409, "head out of date")
+        message = f"{body.get('MergeTitleField', '')}\n\n{body.get('MergeMessageField', '')}"
+        sha = repo.merge(pull["base"], str(head), message)
+        if sha is None:
+            return Reply(409, {"Style": "merge", "StdOut": "", "StdErr": "", "Err": {}})
+        pull |= {"state": "merged", "merge_sha": sha, "merged_head": head}
+        return Reply(200)
+
+    def _ask(self, repo: Repo, number: int, body: Any) -> Reply:
+        pull = repo.pulls[number]
+        unknown = [name for name in body["reviewers"] if name not in self.users.values()]
+        if unknown:
+            return _wrong(404, f"user does not exist [uid: 0, name: {unknown[0]}]")
+        if pull["user"] in body["reviewers"]:
+            return _wrong(422, "poster of pr can't be reviewer [user_id: 1, repo_id: 1]")
+        pull["reviewers"] = list(dict.fromkeys((*pull["reviewers"], *body["reviewers"])))
+        return Reply(201, [])
+
+    def _label(self, repo: Repo, number: int, body: Any) -> Reply:
+        names = {value: name for name, value in repo.labels.items()}
+        labels = [*repo.pulls[number]["labels"], *(names[one] for one in body["labels"] if one in names)]
+        repo.pulls[number]["labels"] = list(dict.fromkeys(labels))
+        return Reply(200, [{"name": name} for name in labels])
+
+    # -- comments and statuses -----------------------------------------------------------------------------
+
+    def _comments(self, repo: Repo, method: str, number: int, body: Any, login: str) -> Reply:
+        if number not in repo.pulls:
+            return _wrong(500, "issue does not exist")
+        if method == "GET":
+            return Reply(200, [_comment(one) for one in repo.comments if one["pull"] == number])
+        if not body.get("body"):
+            return _wrong(422, "[Body]: Required")
+        said = {"id": self.number(), "pull": number, "user": login, "body": body["body"], "created": _now()}
+        repo.comments.append(said)
+        return Reply(201, _comment(said))
+
+    def _comment(self, repo: Repo, method: str, number: int, body: Any) -> Reply:
+        found = next((one for one in repo.comments if one["id"] == number), None)
+        if found is None:
+            return _wrong(404, "not found")
+        if method == "DELETE":
+            repo.comments.remove(found)
+            return Reply(204)
+        found["body"] = body["body"]
+        return Reply(200, _comment(found))
+
+    def _status(self, repo: Repo, sha: str) -> Reply:
+        if not repo.has(sha):
+            return _wrong(404, "not found")
+        newest = {one["context"]: one for one in repo.statuses if one["sha"] == sha}
+        rows = [{name: one[name] for name in ("context", "status", "description")} for one in newest.values()]
+        return Reply(200, {"state": "success", "total_count": len(rows), "statuses": rows or None})
+
+    def _report(self, repo: Repo, sha: str, body: Any) -> Reply:
+        if not repo.has(sha):
+            return Reply(500, {"message": ""})
+        row = {"sha": sha, "context": body["context"], "status": body["state"], "description": body["description"]}
+        repo.statuses.append(row)
+        return Reply(201, {name: row[name] for name in ("context", "status", "description")})
+
+    # -- what it looks like --------------------------------------------------------------------------------
+
+    def _page(self, rows: list[dict[str, Any]], query: Mapping[str, str]) -> Reply:
+        size, page = min(int(query.get("limit", 30)), MOST), int(query.get("page", 1))
+        more = page * size < len(rows)
+        # The link names the address that the server thinks it has.
+        link = {"Link": f'<http://gitea.invalid/x?page={page + 1}>; rel="next"'} if more else {}
+        return Reply(200, rows[(page - 1) * size : page * size], {"X-Total-Count": str(len(rows)), **link})
+
+    def _repo(self, repo: Repo) -> dict[str, Any]:
+        owner, name = _user(repo.owner), repo.name
+        rights = {"admin": False, "push": True, "pull": True}
+        facts = {"id": repo.number, "owner": owner, "name": name, "full_name": repo.full_name, "archived": False}
+        styles = {"allow_merge_commits": True, "default_merge_style": "merge"}
+        return {**facts, "default_branch": "main", "permissions": rights, **styles, **repo.settings}
+
+    def _pull(self, repo: Repo, pull: Mapping[str, Any]) -> dict[str, Any]:
+        base = {"ref": pull["base"], "sha": repo.sha(pull["base"]), "repo_id": repo.number, "repo": self._repo(repo)}
+        sha = repo.sha(pull["head"]) or pull.get("merged_head")
+        head = {"label": pull["head"], "ref": pull["head"], "sha": sha, "repo_id": repo.number, "repo": base["repo"]}
+        url = f"{self.root}/{repo.full_name}/pulls/{pull['number']}"
+        return {
+            "number": pull["number"],
+            "url": url,
+            "html_url": url,
+            "title": pull["title"],
+            "body": pull["body"],
+            "state": "open" if pull["state"] == "open" else "closed",
+            "draft": _is_draft(pull["title"]),
+            "merged": pull["state"] == "merged",
+            "merge_commit_sha": pull.get("merge_sha"),
+            "mergeable": False,
+            "user": _user(pull["user"]),
+            "labels": [{"id": repo.labels.get(name, 0), "name": name} for name in pull["labels"]] or None,
+            "requested_reviewers": [_user(name) for name in pull["reviewers"]] or None,
+            "content_version": pull["version"],
+            "head": head,
+            "base": base,
+        }
+
+
+def _is_open(pull: Mapping[str, Any]) -> bool:
+    return bool(pull["state"] == "open")
+
+
+def _is_draft(title: str) -> bool:
+    return title.lower().startswith(("wip:", "[wip]"))
+
+
+def _user(login: str) -> dict[str, Any]:
+    return {"login": login, "full_name": ""}
+
+
+def _comment(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": said["id"], "body": said["body"], "user": _user(said["user"]), "created_at": said["created"]}
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _wrong(status: int, message: str) -> Reply:
+    return Reply(status, {"message": message, "url": "http://gitea.invalid/api/swagger"})

@@ -1,0 +1,254 @@
+"""A fake of GitHub Enterprise Server: what nbpr asks of one, with the traps that the real one has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.forges.serving import FakeForge, Reply, Repo
+
+MOST = 100
+
+
+class FakeGithub(FakeForge):
+    """GitHub at `root`, its API below `/api/v3`. `slow` requests to open do not know a fresh head yet."""
+
+    kind = "github"
+    api = "/api/v3"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.slow = 0
+
+    def answer(self, method: str, path: str, query: Mapping[str, str], body: Any, login: str | None) -> Reply:
+        if path == "/api/graphql" and login:
+            return self._graphql(body)
+        below = path.removeprefix(self.api)
+        if path == "/api/v1/version":
+            return _wrong(404, "Not Found")
+        if below == "/meta":
+            return Reply(200, {"verifiable_password_authentication": True, "installed_version": "3.17.0"})
+        if login is None:
+            return _wrong(401, "Requires authentication")
+        if below == "/user":
+            return Reply(200, _user(login))
+        match = re.fullmatch(r"/repos/([^/]+/[^/]+)(/.*)?", below)
+        if match is None:
+            return self.unknown(method, path)
+        repo = self.repos.get(match.group(1))
+        if repo is None:
+            return _wrong(404, "Not Found")
+        return self._of(repo, method, match.group(2) or "", query, body or {}, login)
+
+    def _of(self, repo: Repo, method: str, rest: str, query: Mapping[str, str], body: Any, login: str) -> Reply:
+        self._notice(repo)
+        asked = f"{method} {rest}"
+        if asked == "GET ":
+            return Reply(200, self._repo(repo))
+        if asked == "GET /pulls":
+            return self._page([self._pull(repo, one, short=True) for one in self._listed(repo, query)], query)
+        if asked == "POST /pulls":
+            return self._open(repo, body, login)
+        if match := re.fullmatch(r"(\w+) /pulls/(\d+)", asked):
+            return self._one(repo, match.group(1), int(match.group(2)), body)
+        if match := re.fullmatch(r"PUT /pulls/(\d+)/merge", asked):
+            return self._merge(repo, int(match.group(1)), body)
+        if match := re.fullmatch(r"POST /pulls/(\d+)/requested_reviewers", asked):
+            return self._ask(repo, int(match.group(1)), body)
+        if match := re.fullmatch(r"(\w+) /issues/(\d+)/comments", asked):
+            return self._comments(repo, match.group(1), int(match.group(2)), query, body, login)
+        if match := re.fullmatch(r"(\w+) /issues/comments/(\d+)", asked):
+            return self._comment(repo, match.group(1), int(match.group(2)), body)
+        if match := re.fullmatch(r"POST /issues/(\d+)/labels", asked):
+            pull = repo.pulls[int(match.group(1))]
+            pull["labels"] = list(dict.fromkeys((*pull["labels"], *body["labels"])))
+            return Reply(200, [{"name": name} for name in pull["labels"]])
+        if match := re.fullmatch(r"GET /commits/(\w+)/status", asked):
+            return self._status(repo, match.group(1))
+        if match := re.fullmatch(r"POST /statuses/(\w+)", asked):
+            return self._report(repo, match.group(1), body)
+        return self.unknown(method, rest)
+
+    def _notice(self, repo: Repo) -> None:
+        """As the real one: a head that base has is merged, a head branch that is gone closes."""
+        for pull in repo.pulls.values():
+            head, base = repo.sha(pull["head"]), repo.sha(pull["base"])
+            if pull["state"] == "open" and head is None:
+                pull["state"] = "closed"
+            elif pull["state"] == "open" and base and head and repo.is_ancestor(head, base):
+                pull |= {"state": "merged", "merge_sha": base, "merged_head": head}
+
+    # -- pull requests -------------------------------------------------------------------------------------
+
+    def _listed(self, repo: Repo, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """As the real one: a `head` without its owner filters nothing."""
+        state, head, base = query.get("state", "open"), query.get("head", ""), query.get("base")
+        listed = [one for one in repo.pulls.values() if state == "all" or (one["state"] == "open") == (state == "open")]
+        if ":" in head:
+            listed = [one for one in listed if f"{repo.owner}:{one['head']}" == head]
+        if base:
+            listed = [one for one in listed if one["base"] == base]
+        return sorted(listed, key=lambda one: -int(one["number"]))
+
+    def _open(self, repo: Repo, body: Any, login: str) -> Reply:
+        head, base = body["head"], body["base"]
+        if self.slow:
+            self.slow -= 1
+            return _invalid({"resource": "PullRequest", "field": "head", "code": "invalid"})
+        if repo.sha(head) is None or repo.sha(base) is None:
+            field = "head" if repo.sha(head) is None else "base"
+            return _invalid({"resource": "PullRequest", "field": field, "code": "invalid"})
+        if repo.is_ancestor(str(repo.sha(head)), str(repo.sha(base))):
+            return _invalid(f"No commits between {base} and {head}")
+        if any(one["state"] == "open" and (one["head"], one["base"]) == (head, base) for one in repo.pulls.values()):
+            said = f"A pull request already exists for {repo.owner}:{head}."
+            return _invalid({"resource": "PullRequest", "code": "custom", "message": said})
+        if len(body.get("body") or "") > 65536:
+            return _invalid("body is too long (maximum is 65536 characters)")
+        number = len(repo.pulls) + 1
+        pull = {"number": number, "head": head, "base": base, "title": body["title"], "body": body.get("body")}
+        facts = {"user": login, "state": "open", "labels": [], "reviewers": [], "draft": bool(body.get("draft"))}
+        repo.pulls[number] = {**pull, **facts}
+        return Reply(201, self._pull(repo, repo.pulls[number]))
+
+    def _one(self, repo: Repo, method: str, number: int, body: Any) -> Reply:
+        pull = repo.pulls.get(number)
+        if pull is None:
+            return _wrong(404, "Not Found")
+        if method == "PATCH":
+            if "state" in body and pull["state"] == "merged":
+                return _invalid({"resource": "PullRequest", "field": "state", "code": "invalid"})
+            pull |= {name: body[name] for name in ("title", "body", "state") if name in body}
+        return Reply(200, self._pull(repo, pull))
+
+    def _merge(self, repo: Repo, number: int, body: Any) -> Reply:
+        pull = repo.pulls[number]
+        head = repo.sha(pull["head"])
+        if pull["draft"] or pull["state"] != "open" or pull.get("computed") != head:
+            pull["computed"] = head
+            return _wrong(405, "Pull Request is not mergeable")
+        if body.get("sha") not in (None, head):
+            return _wrong(409, "Head branch was modified. Review and try the merge again.")
+        sha = repo.merge(pull["base"], str(head), f"{body.get('commit_title')}\n\n{body.get('commit_message')}")
+        if sha is None:
+            return _wrong(405, "Pull Request is not mergeable")
+        pull |= {"state": "merged", "merge_sha": sha, "merged_head": head}
+        return Reply(200, {"sha": sha, "merged": True, "message": "Pull Request successfully merged"})
+
+    def _ask(self, repo: Repo, number: int, body: Any) -> Reply:
+        pull = repo.pulls[number]
+        known = [name for name in self.users.values() if name != pull["user"]]
+        if not set(body["reviewers"]) <= set(known):
+            return _invalid("Reviews may only be requested from collaborators.")
+        pull["reviewers"] = list(dict.fromkeys((*pull["reviewers"], *body["reviewers"])))
+        return Reply(201, self._pull(repo, pull, short=True))
+
+    def _graphql(self, body: Any) -> Reply:
+        number, full_name = body["variables"]["id"].split(" ", 1)
+        pull = self.repos[full_name].pulls[int(number)]
+        pull["draft"] = "convertPullRequestToDraft" in body["query"]
+        return Reply(200, {"data": {"x": {"pullRequest": {"isDraft": pull["draft"]}}}})
+
+    # -- comments and statuses -----------------------------------------------------------------------------
+
+    def _comments(self, repo: Repo, method: str, number: int, query: Mapping[str, str], body: Any, login: str) -> Reply:
+        if number not in repo.pulls:
+            return _wrong(404, "Not Found")
+        if method == "GET":
+            return self._page([_comment(one) for one in repo.comments if one["pull"] == number], query)
+        said = {"id": self.number(), "pull": number, "user": login, "body": body["body"], "created": _now()}
+        repo.comments.append(said)
+        return Reply(201, _comment(said))
+
+    def _comment(self, repo: Repo, method: str, number: int, body: Any) -> Reply:
+        found = next((one for one in repo.comments if one["id"] == number), None)
+        if found is None:
+            return _wrong(404, "Not Found")
+        if method == "DELETE":
+            repo.comments.remove(found)
+            return Reply(204)
+        found["body"] = body["body"]
+        return Reply(200, _comment(found))
+
+    def _status(self, repo: Repo, sha: str) -> Reply:
+        if not repo.has(sha):
+            return _wrong(422, f"No commit found for SHA: {sha}")
+        newest = {one["context"].lower(): one for one in repo.statuses if one["sha"] == sha}
+        rows = [{name: one[name] for name in ("context", "state", "description")} for one in newest.values()]
+        return Reply(200, {"state": "pending" if not rows else "success", "total_count": len(rows), "statuses": rows})
+
+    def _report(self, repo: Repo, sha: str, body: Any) -> Reply:
+        if not repo.has(sha):
+            return _wrong(422, f"No commit found for SHA: {sha}")
+        if len(body.get("description", "")) > 140:
+            return _invalid("description is too long")
+        row = {"sha": sha, "context": body["context"], "state": body["state"], "description": body["description"]}
+        repo.statuses.append(row)
+        return Reply(201, {name: row[name] for name in ("context", "state", "description")})
+
+    # -- what it looks like --------------------------------------------------------------------------------
+
+    def _page(self, rows: list[dict[str, Any]], query: Mapping[str, str]) -> Reply:
+        size, page = min(int(query.get("per_page", 30)), MOST), int(query.get("page", 1))
+        more = page * size < len(rows)
+        link = {"Link": f'<{self.root}/x?page={page + 1}>; rel="next"'} if more else {}
+        return Reply(200, rows[(page - 1) * size : page * size], link)
+
+    def _repo(self, repo: Repo) -> dict[str, Any]:
+        facts = {"id": repo.number, "owner": _user(repo.owner), "name": repo.name, "full_name": repo.full_name}
+        rights = {"permissions": {"admin": False, "push": True, "pull": True}, "archived": False}
+        return {**facts, **rights, "default_branch": "main", "allow_merge_commit": True, **repo.settings}
+
+    def _pull(self, repo: Repo, pull: Mapping[str, Any], *, short: bool = False) -> dict[str, Any]:
+        facts = {"id": repo.number, "full_name": repo.full_name, "owner": _user(repo.owner), "name": repo.name}
+        head = {
+            "ref": pull["head"],
+            "sha": repo.sha(pull["head"]) or pull.get("merged_head") or "0" * 40,
+            "repo": facts,
+        }
+        merged = pull["state"] == "merged"
+        number = pull["number"]
+        shown = {
+            "number": number,
+            "node_id": f"{number} {repo.full_name}",
+            "url": f"{self.root}/api/v3/repos/{repo.full_name}/pulls/{number}",
+            "html_url": f"{self.root}/{repo.full_name}/pull/{number}",
+            "title": pull["title"],
+            "body": pull["body"],
+            "state": "open" if pull["state"] == "open" else "closed",
+            "draft": pull["draft"],
+            "merged_at": _now() if merged else None,
+            "merge_commit_sha": pull.get("merge_sha"),
+            "user": _user(pull["user"]),
+            "labels": [{"name": name} for name in pull["labels"]],
+            "requested_reviewers": [_user(name) for name in pull["reviewers"]],
+            "head": {"label": f"{repo.owner}:{pull['head']}", **head},
+            "base": {"ref": pull["base"], "sha": repo.sha(pull["base"]), "repo": facts},
+        }
+        if short:
+            return shown
+        is_known = pull.get("computed") == head["sha"]
+        return {**shown, "merged": merged, "mergeable": True if is_known else None}
+
+
+def _user(login: str) -> dict[str, Any]:
+    return {"login": login}
+
+
+def _comment(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": said["id"], "body": said["body"], "user": _user(said["user"]), "created_at": said["created"]}
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _wrong(status: int, message: str) -> Reply:
+    return Reply(status, {"message": message, "documentation_url": "https://docs.github.com", "status": str(status)})
+
+
+def _invalid(error: Any) -> Reply:
+    return Reply(422, {"message": "Validation Failed", "errors": [error], "status": "422"})

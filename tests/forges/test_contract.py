@@ -1,0 +1,39 @@
+"""One contract, every forge: the local one, a fake Gitea, a fake GitHub, and a real Gitea where there is a binary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nbpr.forges import http
+from tests.forges import places
+from tests.forges.contract import Contract
+from tests.forges.gitea_server import Gitea
+from tests.forges.places import Place
+
+
+@pytest.fixture(
+    params=[
+        "local",
+        "fake gitea",
+        "fake github",
+        pytest.param("real gitea", marks=[pytest.mark.slow]),
+    ]
+)
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    word, _, kind = request.param.rpartition(" ")
+    if word != "real":
+        monkeypatch.setattr(http, "pause", lambda seconds: None)
+        made = places.fake(kind, tmp_path, monkeypatch) if word else places.local(tmp_path)
+        with made as found:
+            yield found
+        return
+    gitea: Gitea = request.getfixturevalue("gitea")
+    with places.real(gitea, tmp_path.name, tmp_path, monkeypatch) as found:
+        yield found
+
+
+class TestForges(Contract):
+    """The contract on each of them."""

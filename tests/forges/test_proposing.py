@@ -1,0 +1,385 @@
+"""Proposing to a forge on a server, from edits to the pull request: counted, raced, killed on the wire."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nbpr import announcements, identity, proofs, pulls
+from nbpr.errors import Conflict, NbprError, NotAllowed, OutOfReach
+from nbpr.forges import PullRequest, http
+from tests import projects
+from tests.conftest import git
+from tests.forges import places
+from tests.forges.gitea_server import Gitea
+from tests.forges.places import OTHER, Place
+from tests.forges.serving import FAULTS, HANG, Fault
+from tests.projects import NOTEBOOK, set_threshold
+
+pytestmark = pytest.mark.kernel
+
+KINDS = ("gitea", "github")
+
+#: What proving gave for a content, so that a kernel runs once for each and not for each fault.
+_proven: dict[Any, proofs.Proof] = {}
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    prove = proofs.prove
+
+    def once(repository: Any, settings: Any, plan: Any, say: Any) -> proofs.Proof:
+        key = tuple((subject.path, subject.after and subject.after.to_bytes()) for subject in plan.subjects)
+        if key not in _proven:
+            _proven[key] = prove(repository, settings, plan, say)
+        return _proven[key]
+
+    monkeypatch.setattr(proofs, "prove", once)
+    monkeypatch.setattr(http, "pause", lambda seconds: None)
+
+
+@pytest.fixture(params=["gitea", "github"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    with places.fake(request.param, tmp_path, monkeypatch) as found:
+        yield with_notebook(found)
+
+
+@pytest.fixture
+def real(gitea: Gitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    monkeypatch.setattr(http, "pause", time.sleep)  # it does take its time
+    with places.real(gitea, tmp_path.name, tmp_path, monkeypatch) as found:
+        yield with_notebook(found)
+
+
+def with_notebook(place: Place) -> Place:
+    """The project that these tests propose in, on the server's `main`."""
+    root = place.repository.root
+    projects.write(root, {NOTEBOOK: projects.health()})
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "a notebook")
+    place.push(str(place.repository.head), "main")
+    if place.fake:
+        place.fake.reset()
+    return place
+
+
+def propose(place: Place, value: float = 0.9, **options: Any) -> dict[str, Any]:
+    return projects.propose(place.repository, set_threshold(value), **options)
+
+
+def the_one(place: Place) -> PullRequest:
+    """The only pull request, with its comments; it holds what was proposed, and one comment of ours."""
+    found = place.forge().find(state=None)
+    assert len(found) == 1
+    pull = place.forge().get(found[0].number)
+    ours = [said for said in pull.comments if said.body.startswith(announcements.MARKER)]
+    assert len(ours) == 1
+    known = identity.read(pull.body)
+    assert known is not None
+    assert (known.verdict, known.head) == ("passed", pull.head_sha)
+    assert str(known.head)[:12] in ours[0].body
+    assert place.on_server(pull.head) == pull.head_sha
+    source = place.repository.read(pull.head_sha, NOTEBOOK)
+    assert source is not None
+    assert b"threshold = 0.9 " in source
+    return pull
+
+
+def test_the_first_time_and_again(place: Place) -> None:
+    assert place.fake is not None
+    first = propose(place)
+    assert (first["operation"], first["verdict"]) == ("created", "passed")
+    pull = the_one(place)
+    assert "alert_count" in pull.body
+    assert first["pull_request"] == {"number": 1, "url": pull.url, "state": "open", "draft": False}
+    repo = place.fake.repos["ada/x"]
+    assert [(one["context"], one["sha"]) for one in repo.statuses] == [("nbpr", pull.head_sha)]
+    before = place.repository.refs("refs/nbpr")
+    for title in ("Lower the threshold", "Quite another title"):
+        place.fake.reset()
+        again = propose(place, title=title)
+        assert (again["operation"], again["pull_request"]["number"]) == ("unchanged", 1)
+        assert (place.fake.writes, place.fake.pushes) == ([], 0)
+        assert len(place.fake.requests) <= 6, place.fake.requests
+    assert place.repository.refs("refs/nbpr") == before
+    the_one(place)
+
+
+def test_new_content_updates_it(place: Place) -> None:
+    propose(place, 0.93)
+    second = propose(place, title="Lower the threshold")
+    assert (second["operation"], second["pull_request"]["number"]) == ("updated", 1)
+    the_one(place)
+
+
+def test_a_dry_run_writes_nothing(place: Place) -> None:
+    assert place.fake is not None
+    git(
+        place.repository.root,
+        "fetch",
+        "-q",
+        place.repository.git("config", "by-hand.url"),
+        "main:refs/remotes/origin/main",
+    )
+    assert propose(place, dry_run=True)["operation"] == "dry-run"
+    assert (place.fake.writes, place.fake.pushes) == ([], 0)
+
+
+def test_what_people_wrote_around_it_stays(place: Place) -> None:
+    assert place.by_api is not None
+    propose(place, 0.93)
+    body = place.forge().get(1).body
+    place.by_api("PATCH", "/pulls/1", {"body": f"Please look.\r\n\r\n{body}\r\n\r\nI will, Bob."})
+    propose(place)
+    now = the_one(place)
+    assert now.body.startswith("Please look.\n\n")
+    assert now.body.endswith("\n\nI will, Bob.")
+
+
+def test_what_people_committed_stays(place: Place) -> None:
+    propose(place, 0.93)
+    pull = place.forge().get(1)
+    theirs = place.child(pull.head_sha, "by a person", "note.txt")
+    place.push(theirs, pull.head)
+    propose(place)
+    now = the_one(place)
+    assert place.repository.is_ancestor(theirs, now.head_sha)
+
+
+def test_a_closed_one_is_an_answer(place: Place) -> None:
+    assert place.by_api is not None
+    propose(place)
+    place.by_api("PATCH", "/pulls/1", {"state": "closed"})
+    with pytest.raises(Conflict, match="#1 for this was closed"):
+        propose(place)
+    assert propose(place, reopen=True)["pull_request"]["state"] == "open"
+    the_one(place)
+
+
+def test_merging_it(place: Place) -> None:
+    propose(place)
+    session = pulls.connect(place.repository, place.config)
+    merged = pulls.merge(session, 1).pull
+    assert merged.state == "merged"
+    place.forge()
+    assert place.on_server("main") == merged.merge_sha
+    assert b"threshold = 0.9 " in (place.repository.read(str(merged.merge_sha), NOTEBOOK) or b"")
+    again = pulls.connect(place.repository, place.config)
+    assert [pull.state for pull in pulls.listed(again, "all")] == ["merged"]
+    assert pulls.merge(again, 1).pull.state == "merged"
+
+
+# -- trouble ---------------------------------------------------------------------------------------------------
+
+
+def test_an_expired_token(place: Place) -> None:
+    assert place.fake is not None
+    place.fake.users.pop(places.TOKEN)
+    with pytest.raises(NotAllowed, match="does not take the token from G") as caught:
+        propose(place)
+    assert places.TOKEN not in str(caught.value)
+    place.fake.errors.clear()
+
+
+def test_a_server_that_stays_away(place: Place) -> None:
+    assert place.fake is not None
+    place.fake.reset({number: Fault("503") for number in range(100)})
+    with pytest.raises(OutOfReach, match="503"):
+        propose(place)
+    assert place.on_server("agent/health-lower-the-threshold") is None
+
+
+def test_no_token_no_pull_request(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GITEA_TOKEN", "GH_ENTERPRISE_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(NotAllowed, match="no token for 127"):
+        propose(place)
+
+
+def requests_of_a_first_time(place: Place) -> int:
+    assert place.fake is not None
+    propose(place)
+    return len(place.fake.requests)
+
+
+def struck(place: Place, faults: dict[int, Fault], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Propose with faults, then once more without: one pull request, one comment, the right content."""
+    assert place.fake is not None
+    place.fake.reset(faults)
+    code = 0
+    with monkeypatch.context() as impatient:
+        if any(fault.kind == "hang" for fault in faults.values()):
+            impatient.setattr(http, "NEXT_BYTES", HANG / 2)
+        try:
+            propose(place)
+        except NbprError as error:
+            code = error.exit_code
+    place.fake.reset()
+    second = propose(place)
+    assert code in (0, 4, 5, 6)
+    assert code or second["operation"] == "unchanged"
+    the_one(place)
+    statuses = place.fake.repos["ada/x"].statuses
+    assert len(statuses) == 1
+
+
+SHARE = random.Random(7)
+TRIALS = [(kind, fault, number) for kind in KINDS for fault in FAULTS for number in range(14)]
+
+
+def _ids(trial: tuple[str, Fault, int]) -> str:
+    kind, fault, number = trial
+    return f"{kind} {'after' if fault.after else 'before'} {fault.kind} {number}"
+
+
+@pytest.mark.parametrize("trial", SHARE.sample(TRIALS, 16), ids=_ids)
+def test_a_fault_at_a_request(trial: tuple[str, Fault, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind, fault, number = trial
+    with places.fake(kind, tmp_path, monkeypatch) as place:
+        struck(with_notebook(place), {number: fault}, monkeypatch)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("trial", TRIALS, ids=_ids)
+def test_each_fault_at_each_request(
+    trial: tuple[str, Fault, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, fault, number = trial
+    with places.fake(kind, tmp_path, monkeypatch) as place:
+        struck(with_notebook(place), {number: fault}, monkeypatch)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_trials_reach_every_request(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with places.fake(kind, tmp_path, monkeypatch) as place:
+        count = requests_of_a_first_time(with_notebook(place))
+    assert {number for of, _, number in TRIALS if of == kind} >= set(range(count))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_faults_everywhere(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every second request fails, somehow."""
+    chance = random.Random(11)
+    with places.fake(kind, tmp_path, monkeypatch) as place:
+        quick = [fault for fault in FAULTS if fault.kind != "hang"]
+        struck(with_notebook(place), {number: chance.choice(quick) for number in range(0, 60, 2)}, monkeypatch)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_token_that_expires_in_the_middle(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in (2, 5, 7):
+        with places.fake(kind, tmp_path / str(number), monkeypatch) as place:
+            (tmp_path / str(number)).mkdir(exist_ok=True)
+            struck(with_notebook(place), {number: Fault("401")}, monkeypatch)
+
+
+# -- often, and at once ----------------------------------------------------------------------------------------
+
+
+def repeated(place: Place, times: int) -> None:
+    propose(place)
+    for _ in range(times):
+        assert propose(place)["operation"] == "unchanged"
+    the_one(place)
+
+
+def test_repeated(place: Place) -> None:
+    repeated(place, 3)
+
+
+@pytest.mark.soak
+def test_a_hundred_repeats(place: Place) -> None:
+    assert place.fake is not None
+    propose(place)
+    place.fake.reset()
+    for _ in range(100):
+        assert propose(place)["operation"] == "unchanged"
+    assert (place.fake.writes, place.fake.pushes) == ([], 0)
+    the_one(place)
+
+
+def at_once(place: Place, folder: Path, count: int, clones: int) -> list[dict[str, Any]]:
+    """Several proposals of the same at the same time, from one clone or from several."""
+    roots = [place.repository.root]
+    for number in range(1, clones):
+        root = folder / f"clone {number}"
+        git(folder, "clone", "-q", str(roots[0]), str(root))
+        for name in ("remote.origin.url", "by-hand.url", "user.name", "user.email"):
+            git(root, "config", name, git(roots[0], "config", name))
+        roots.append(root)
+    words = [
+        sys.executable,
+        "-m",
+        "nbpr",
+        "propose",
+        NOTEBOOK,
+        "--set",
+        "threshold=0.9",
+        "--title",
+        "Lower it",
+        "--json",
+    ]
+    started = [
+        subprocess.Popen(words, cwd=roots[number % len(roots)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for number in range(count)
+    ]
+    done = []
+    for process in started:
+        said, complaint = process.communicate(timeout=300)
+        assert process.returncode == 0, complaint.decode() + said.decode()
+        done.append(json.loads(said))
+    return done
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("clones", [1, 4])
+def test_twenty_at_once(place: Place, tmp_path: Path, clones: int) -> None:
+    assert place.fake is not None
+    done = at_once(place, tmp_path, 20, clones)
+    # Of several clones more than one may finish what it finds half made, and say that it created it.
+    assert {"created"} <= {outcome["operation"] for outcome in done} <= {"created", "unchanged", "updated"}
+    opened = place.forge().find()
+    assert len(opened) == 1
+    comments = place.forge().get(opened[0].number).comments
+    assert len(comments) == 1
+
+
+# -- a real Gitea ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_on_a_real_gitea(real: Place) -> None:
+    first = propose(real, reviewers=(OTHER,), labels=("notebook",))
+    assert (first["operation"], first["verdict"]) == ("created", "passed")
+    pull = the_one(real)
+    assert pull.reviewers == (OTHER,)
+    assert first["pull_request"]["url"] == pull.url
+    for title in ("Lower the threshold", "Quite another title"):
+        again = propose(real, title=title)
+        assert (again["operation"], again["pull_request"]["number"]) == ("unchanged", 1)
+    session = pulls.connect(real.repository, real.config)
+    assert pulls.merge(session, 1).pull.state == "merged"
+
+
+@pytest.mark.slow
+def test_two_on_one_notebook_both_merge_on_a_real_gitea(real: Place) -> None:
+    propose(real)
+    note = {"op": "insert", "after": "tag:parameters", "cell_type": "markdown", "source": "Lower since November."}
+    projects.propose(real.repository, note, title="Say why")
+    for number in (2, 1):
+        session = pulls.connect(real.repository, real.config)
+        assert pulls.merge(session, number).pull.state == "merged"
+    real.forge()
+    sha = real.on_server("main")
+    data = real.repository.read(str(sha), NOTEBOOK) or b""
+    assert b"threshold = 0.9 " in data
+    assert b"Lower since November." in data
