@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.measure import MeasuredProgramFailed, compare
+from benchmarks.measure import MeasuredProgramFailed, NotToBeHad, compare
 from benchmarks.report import Result, markdown, table
 from benchmarks.rows import ROWS, Row
 from benchmarks.stage import stage
@@ -59,6 +59,8 @@ def _measured(row: Row, quick: bool) -> Result:
             return Result(row, measurement, tuple(pair.remarks(measurement)))
         except MeasuredProgramFailed as failure:
             return Result(row, None, failure=str(failure))
+        except NotToBeHad as absence:
+            return Result(row, None, (f"skipped: {absence}",))
 
 
 def _options(words: Sequence[str] | None) -> argparse.Namespace:

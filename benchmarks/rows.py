@@ -5,41 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import kernels
+from benchmarks.diffrows import DIFF_ROWS
+from benchmarks.gitrows import GIT_ROWS
 from benchmarks.measure import MeasuredProgramFailed, Measurement, Side
+from benchmarks.row import Pair, Row
 from benchmarks.stage import Stage
 
 FLEET = "notebooks/fleet_health_check.ipynb"
 CLEANING = "notebooks/cleaning/sensor_cleaning.ipynb"
 CHANGE = ("propose", FLEET, "--set", "threshold=0.90", "--title", "Lower the alert threshold")
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two sides, set up and ready; `remarks` looks at what was measured and says more, not measured itself."""
-
-    ours: Side
-    theirs: Side | None
-    remarks: Callable[[Measurement], list[str]] = field(default=lambda measurement: [])
-
-
-@dataclass(frozen=True)
-class Row:
-    """One comparison: how it is set up, how often it is run, and what it should come to.
-
-    `at_least` is how many times faster than the other side it should be, `at_most` how many seconds it may take.
-    """
-
-    name: str
-    what: str
-    prepare: Callable[[Stage], Pair]
-    rounds: int
-    quick: int = 2
-    at_least: float | None = None
-    at_most: float | None = None
 
 
 def against(*ours: str, theirs: tuple[str, ...]) -> Callable[[Stage], Pair]:
@@ -172,4 +149,6 @@ ROWS: tuple[Row, ...] = (
     Row("validate/trivial", "validate one notebook", validate_trivial, 5, 1, at_least=3),
     Row("validate/cleaning", "validate one notebook", validate(CLEANING), 5, 1, at_least=3),
     Row("propose/unchanged", "propose with nothing new", propose_again, 5, 1, at_most=1.0),
+    *DIFF_ROWS,
+    *GIT_ROWS,
 )

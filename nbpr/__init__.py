@@ -5,9 +5,11 @@ The names below are the public Python surface. They are loaded when first used, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+# Type checkers take this name for true. `typing` itself takes longer to import than everything else here.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from nbpr.errors import BadInput as BadInput
     from nbpr.errors import CheckFailed as CheckFailed
     from nbpr.errors import Conflict as Conflict

@@ -11,36 +11,13 @@ import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbpr.notebook import Cell, Notebook
+from nbpr.runstate import CLEANED_KEYS
 
-#: What nbstripout takes away, and of it what nbformat itself never writes (signature, trusted, orig_nbformat).
-_AS_NBSTRIPOUT = (
-    "metadata.signature",
-    "metadata.widgets",
-    "metadata.orig_nbformat",
-    "metadata.orig_nbformat_minor",
-    "cell.metadata.collapsed",
-    "cell.metadata.ExecuteTime",
-    "cell.metadata.execution",
-    "cell.metadata.heading_collapsed",
-    "cell.metadata.hidden",
-    "cell.metadata.scrolled",
-    "cell.metadata.trusted",
-)
-#: What else runs leave behind: papermill (parameters, absolute paths), nbpr itself, Colab (who ran it), Deepnote.
-_RUN_STATE = (
-    "metadata.papermill",
-    "metadata.nbpr",
-    "cell.metadata.papermill",
-    "cell.metadata.nbpr-left-out",
-    "cell.metadata.executionInfo",
-    "cell.metadata.outputId",
-    "cell.metadata.execution_start",
-    "cell.metadata.execution_millis",
-)
-CLEANED_KEYS = _AS_NBSTRIPOUT + _RUN_STATE
+if TYPE_CHECKING:
+    from nbpr.config import Config
 
 
 @dataclass(frozen=True)
@@ -50,6 +27,7 @@ class Options:
     `keep_output` None leaves it to the notebook's own `metadata.keep_output`. Keys are written
     `metadata.a.b` for the notebook's metadata and `cell.metadata.a` for the cells'. An output type is
     `error`, or `stream:stderr` with a name. Outputs of up to `max_size` characters are kept.
+    `unix_newlines` is for those who write the bytes: the line ends of the file become plain newlines.
     """
 
     keep_output: bool | None = None
@@ -63,6 +41,7 @@ class Options:
     drop_output_types: tuple[str, ...] = ()
     keep_output_types: tuple[str, ...] = ()
     max_size: int = 0
+    unix_newlines: bool = False
 
     @cached_property
     def notebook_keys(self) -> tuple[str, ...]:
@@ -74,6 +53,13 @@ class Options:
         """The keys that go from each cell, without their `cell.`."""
         return self._keys("cell.")
 
+    @cached_property
+    def cell_names(self) -> tuple[frozenset[str], frozenset[str]]:
+        """What a cell, and what its metadata, must have one of for any key to go from it."""
+        inner = [key.removeprefix("metadata.") for key in self.cell_keys if key.startswith("metadata.")]
+        outer = [key.partition(".")[0] for key in self.cell_keys if not key.startswith("metadata.")]
+        return frozenset([*self.cell_keys, *outer]), frozenset([*inner, *(key.partition(".")[0] for key in inner)])
+
     def _keys(self, space: str) -> tuple[str, ...]:
         keys = (*CLEANED_KEYS, *self.extra_keys)
         kept = self.keep_metadata_keys
@@ -81,6 +67,20 @@ class Options:
 
 
 DEFAULT = Options()
+
+
+def options_for(config: Config, path: str | None = None) -> Options:
+    """How notebooks are cleaned for a commit as the repository has it set; `path` is that of one, from its root."""
+    wanted = (config if path is None else config.for_notebook(path)).clean
+    return Options(
+        keep_output_tags=wanted.keep_output,
+        keep_count=wanted.keep_count,
+        extra_keys=wanted.extra_keys,
+        keep_metadata_keys=wanted.keep_metadata_keys,
+        drop_empty_cells=wanted.drop_empty_cells,
+        drop_tagged_cells=wanted.drop_tagged_cells,
+        max_size=wanted.max_size,
+    )
 
 
 def clean(notebook: Notebook, options: Options = DEFAULT) -> Notebook:
@@ -153,6 +153,10 @@ def clean_cell(cell: dict[str, Any], options: Options = DEFAULT, keep: bool = Fa
         changes |= {name: None for name in ("execution_count", "prompt_number") if name in cell}
     if any(cell[name] is not value for name, value in changes.items()):
         cell = {**cell, **changes}
+    outer, inner = options.cell_names
+    metadata = cell.get("metadata")
+    if outer.isdisjoint(cell) and not (isinstance(metadata, dict) and not inner.isdisjoint(metadata)):
+        return cell
     without: dict[str, Any] = _without_all(cell, options.cell_keys)
     return without
 
@@ -217,7 +221,15 @@ def _stays(output: Any, options: Options, keep: bool) -> bool:
     if keep and not options.keep_output_types:
         return True
     chosen = any(_matches(output, wanted) for wanted in options.keep_output_types)
-    return chosen or size_of(output) <= options.max_size
+    if chosen or (not options.max_size and _has_type(output)):
+        return chosen
+    return size_of(output) <= options.max_size
+
+
+def _has_type(output: Any) -> bool:
+    """Whether an output names its type, so that it has some characters, whatever else there is in it."""
+    kind = output.get("output_type") if isinstance(output, dict) else None
+    return isinstance(kind, str) and bool(kind)
 
 
 def _matches(output: Any, wanted: str) -> bool:

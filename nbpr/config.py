@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -20,6 +21,9 @@ CheckLevel = Literal["error", "warning", "off"]
 OutputPolicy = Literal["all", "marked", "scraps", "none"]
 
 MEGABYTE = 1_000_000
+
+#: The kinds of noise in outputs that there are; all but the last two are left out unless said otherwise.
+NOISES = ("timings", "addresses", "progress", "ids", "paths", "durations", "dates")
 
 
 @dataclass(frozen=True)
@@ -35,18 +39,57 @@ class Bound:
 
 @dataclass(frozen=True)
 class Execute:
-    """How notebooks run. Times in seconds, `memory` in bytes of address space for the kernel."""
+    """How notebooks run: times in seconds, `memory` in bytes and `processes` for a kernel and all that it starts.
+
+    `max_output` is how many characters of its output a cell may keep while it runs, `max_run` how many the whole
+    run; 0 is no limit. A sandbox has no network unless `network` says so, and hides home folders but for `readable`.
+    """
 
     timeout: float | None = 1800
     cell_timeout: float | None = None
     startup_timeout: float = 60
     memory: int | None = None
+    processes: int = 512
+    max_output: int = 10 * MEGABYTE
+    max_run: int = 50 * MEGABYTE
     jobs: int = 1
     env: tuple[str, ...] = ()
     sandbox: Literal["none", "auto", "bwrap"] = "auto"
+    network: bool = False
+    readable: tuple[str, ...] = ()
     python: str | None = None
     kernel: str | None = None
     python_path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Clean:
+    """What the filter keeps and drops, under nbstripout's names.
+
+    `keep_output` are the tags of cells that keep their outputs; outputs of up to `max_size` characters stay anyhow.
+    Keys are written `metadata.a` for the notebook's metadata and `cell.metadata.a` for the cells'.
+    """
+
+    keep_output: tuple[str, ...] = ("keep_output",)
+    keep_count: bool = False
+    keep_metadata_keys: tuple[str, ...] = ()
+    extra_keys: tuple[str, ...] = ()
+    drop_tagged_cells: tuple[str, ...] = ()
+    drop_empty_cells: bool = False
+    max_size: int = 0
+
+
+@dataclass(frozen=True)
+class Diff:
+    """What a diff leaves out of outputs, and how long it looks for likenesses.
+
+    `ignore` names kinds of noise, of `NOISES`; `ignore_patterns` are regular expressions besides; `patience` is in
+    seconds of an ordinary machine, counted and not timed.
+    """
+
+    ignore: tuple[str, ...] = NOISES[:5]
+    ignore_patterns: tuple[str, ...] = ()
+    patience: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +102,9 @@ class Config:
     branch_prefix: str = "agent/"
     remote: str | None = None
     forge: str = "auto"
+    forge_url: str | None = None
+    token_file: str | None = None
+    ca_file: str | None = None
     link: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     cwd: Literal["notebook", "repository"] = "notebook"
@@ -71,6 +117,8 @@ class Config:
     sanitize_with: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     execute: Execute = Execute()
+    clean: Clean = Clean()
+    diff: Diff = Diff()
     checks: Mapping[str, CheckLevel] = field(default_factory=dict)
     scraps: Mapping[str, Bound] = field(default_factory=dict)
     notebook: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -88,7 +136,7 @@ class Config:
 #: The checks whose level can be set.
 CHECKS = ("format", "clean", "execute", "reproduce", "reference", "scraps", "secrets", "size", "weakened")
 
-_Settings = TypeVar("_Settings", Config, Execute, Bound)
+_Settings = TypeVar("_Settings", Config, Execute, Clean, Diff, Bound)
 
 
 def load(
@@ -104,9 +152,20 @@ def load(
     config = Config()
     if root is not None:
         for place, table in _tables(root):
+            _refuse_own(table, place)
             config = _merged(config, table, place)
     config = _merged(config, _from_environment(environ), "environment")
     return _merged(config, _given(overrides or {}), "options")
+
+
+#: What only a person says, for a machine of theirs: a repository that names them could lead a token astray.
+OWN = ("token_file", "ca_file")
+
+
+def _refuse_own(table: Mapping[str, Any], place: str) -> None:
+    for name in OWN:
+        for key in {name, name.replace("_", "-")} & table.keys():
+            raise BadInput(f"{place}: {key} is not a repository's to say", hint=f"set NBPR_{name.upper()} instead")
 
 
 def _tables(root: Path) -> Iterable[tuple[str, Mapping[str, Any]]]:
@@ -149,10 +208,18 @@ def _given(table: Mapping[str, Any]) -> dict[str, Any]:
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     """`NBPR_BASE`, `NBPR_EXECUTE_CELL_TIMEOUT`: a setting's name, its section first, in capitals."""
     table: dict[str, Any] = {}
-    for section, kind in ((None, Config), ("execute", Execute)):
+    for section, kind in ((None, Config), ("execute", Execute), ("clean", Clean), ("diff", Diff)):
         for item in fields(kind):
             name = "_".join(["NBPR", *([section] if section else []), item.name]).upper()
-            if name in environ and item.name not in ("execute", "scraps", "notebook", "checks", "parameters"):
+            if name in environ and item.name not in (
+                "execute",
+                "clean",
+                "diff",
+                "scraps",
+                "notebook",
+                "checks",
+                "parameters",
+            ):
                 place = table if section is None else table.setdefault(section, {})
                 place[item.name] = _from_text(environ[name], item.type)
     return table
@@ -181,7 +248,7 @@ def _merged(settings: _Settings, table: Mapping[str, Any], place: str) -> _Setti
 
 
 def _checked(name: str, value: Any, current: Any, kind: str, where: str) -> Any:
-    if name == "execute":
+    if name in ("execute", "clean", "diff"):
         return _merged(current, _table(value, where), where)
     if name == "scraps":
         return {
@@ -192,6 +259,10 @@ def _checked(name: str, value: Any, current: Any, kind: str, where: str) -> Any:
         return {**current, **_notebook_tables(_table(value, where), where)}
     if name == "checks":
         return {**current, **_levels(_table(value, where), where)}
+    if name == "ignore":
+        _refuse_unknown(value, where)
+    if name == "ignore_patterns":
+        _refuse_no_pattern(value, where)
     if name == "parameters":
         return {**current, **_table(value, where)}
     return _value(value, kind, where)
@@ -210,6 +281,20 @@ def _levels(table: Mapping[str, Any], where: str) -> dict[str, CheckLevel]:
         if level not in get_args(CheckLevel):
             raise BadInput(f"{where}.{name}: {level!r} is none of error, warning, off")
     return dict(table)
+
+
+def _refuse_unknown(value: Any, where: str) -> None:
+    unknown = [name for name in value if name not in NOISES] if isinstance(value, list | tuple) else []
+    if unknown:
+        raise BadInput(f"{where}: there is no noise {unknown[0]!r}", hint=f"there are {', '.join(NOISES)}")
+
+
+def _refuse_no_pattern(value: Any, where: str) -> None:
+    for pattern in value if _is_strings(value) else ():
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise BadInput(f"{where}: {pattern!r} is no regular expression: {error}") from None
 
 
 def _table(value: Any, where: str) -> Mapping[str, Any]:

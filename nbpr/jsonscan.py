@@ -12,6 +12,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 _white_space = re.compile(r"[ \t\n\r]*").match
+_comma = re.compile(r"[ \t\n\r]*,[ \t\n\r]*").match
+# A key without escapes, and what stands between it and its value.
+_plain_key = re.compile(r'"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*').match
 _decode = json.JSONDecoder().raw_decode
 # What is left of a text that ends within a word, a number or an escape.
 _CUT_SHORT = re.compile(r'[\w.+\-\\"]{0,12}\s*')
@@ -68,7 +71,7 @@ def _error(problem: str, text: str, at: int) -> JsonError:
     return JsonError(problem, text, at, truncated=early)
 
 
-def members(text: str, at: int, read: Callable[[str], Read] = lambda _key: value) -> tuple[list[Member], int]:
+def members(text: str, at: int, read: Callable[[str], Read] | None = None) -> tuple[list[Member], int]:
     """The members of the object that starts at `at`, doubled keys included, and where the object ends.
 
     `read(key)` gives the reader of that key's value, for callers that want to walk into some. Raises JsonError.
@@ -76,8 +79,9 @@ def members(text: str, at: int, read: Callable[[str], Read] = lambda _key: value
     found: list[Member] = []
     place, end = _enter(text, at, "{}")
     while place is not None:
-        key, start = _key(text, place)
-        data, end = read(key)(text, start)
+        plain = _plain_key(text, place)
+        key, start = (plain[1], plain.end()) if plain else _key(text, place)
+        data, end = read(key)(text, start) if read else value(text, start)
         found.append(Member(key, place, start, end, data))
         place, end = _next(text, end, "}")
     return found, end
@@ -131,14 +135,14 @@ def _enter(text: str, at: int, brackets: str) -> tuple[int | None, int]:
 
 def _next(text: str, end: int, closing: str) -> tuple[int | None, int]:
     """Where the item after the one that ended at `end` is, or None and where the container ends."""
+    comma = _comma(text, end)
+    if comma:
+        return comma.end(), comma.end()
     place = _skip(text, end)
     found = text[place : place + 1]
     if found == closing:
         return None, place + 1
-    if found != ",":
-        raise _error("Expecting ',' delimiter", text, place)
-    place = _skip(text, place + 1)
-    return place, place
+    raise _error("Expecting ',' delimiter", text, place)
 
 
 def _key(text: str, at: int) -> tuple[str, int]:

@@ -19,49 +19,71 @@ cli
 executor
 demo
 proposals pulls sync
+reviews
+announcements
 messages
 proofs
 plans
 workingcopy
 merging
+inspection
 validation comparison doctor
-diffdriver
-setup
+ranges history
+diffdriver mergedriver
+setup usersetup driverstate
+setupsteps phantoms workflows drivers
 scraplist paramsfile
 render
 identity
 forges
-forges.local
+forges.access
+forges.gitea forges.github
+forges.local forges.server
+forges.choice
+forges.http
+forges.answer forges.api
 forges.pullrequest
+pushed
+staging
+checkout
 branches
-tracked
+tracked hooks
 worktrees
 repository
 workspaces
 objects
+credentials
+tokens
+content
 filters attributes
+filterprocess
+pktline
 runs
 attempt
 record runkey
 engines
-reference interpreters
+reference interpreters sandbox
 kernelspecs outputs
 checks
 edits
 bench editlist
 diff
-clean scraps parameters markers
+clean scraps parameters markers celltext allowlist
 assignments
 notebook
 cell
 jsontext
 jsonscan
+cleantext
+runstate
 config
 places
 findings
 process
 locks steps
 errors
+redaction
+writings
 """
 
 

@@ -32,15 +32,16 @@ def piped(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_files_are_cleaned_in_place(dirty: Path, capfdbinary: Output) -> None:
     assert run(["clean", "nb.ipynb"]) == 0
     assert dirty.read_bytes() == clean_text(DIRTY)
-    assert capfdbinary.readouterr().out == b"cleaned nb.ipynb\n"
+    assert capfdbinary.readouterr() == (b"", b"cleaned nb.ipynb\n")
     assert run(["clean", "nb.ipynb"]) == 0
-    assert capfdbinary.readouterr().out == b"clean already: 1 notebook\n"
+    assert capfdbinary.readouterr() == (b"", b"clean already: 1 notebook\n")
 
 
 @pytest.mark.parametrize("option", ["--check", "--verify", "--dry-run", "-n"])
 def test_saying_only(option: str, dirty: Path, capfdbinary: Output) -> None:
     assert run(["clean", option, "nb.ipynb"]) == (1 if option in ("--check", "--verify") else 0)
-    assert capfdbinary.readouterr().out == b"not clean: nb.ipynb\n"
+    said = b"not clean: nb.ipynb\n" if option == "--check" else b"Dry run: would have stripped nb.ipynb\n"
+    assert capfdbinary.readouterr().out == said
     assert dirty.read_bytes() == text_of(DIRTY)
     dirty.write_bytes(clean_text(DIRTY))
     assert run(["clean", option, "nb.ipynb"]) == 0
@@ -61,6 +62,12 @@ def test_as_json(dirty: Path, capfdbinary: Output) -> None:
 def test_stdin_to_stdout(words: list[str], capfdbinary: Output) -> None:
     assert run(["clean", *words]) == 0
     assert capfdbinary.readouterr().out == clean_text(DIRTY)
+
+
+@pytest.mark.usefixtures("piped")
+def test_saying_only_of_stdin_as_nbstripout_does(capfdbinary: Output) -> None:
+    assert run(["clean", "--verify"]) == 1
+    assert capfdbinary.readouterr().out == b"Dry run: would have stripped input from stdin\n"
 
 
 @pytest.mark.usefixtures("piped")
@@ -146,6 +153,40 @@ def test_output_types_and_sizes(words: list[str], kept: bool, dirty: Path) -> No
     assert bool(json.loads(dirty.read_bytes())["cells"][0]["outputs"]) is kept
 
 
+def test_settings_of_the_repository_go_below_what_is_given(dirty: Path) -> None:
+    (dirty.parent / ".git").mkdir()
+    (dirty.parent / "nbpr.toml").write_text("[clean]\nkeep-count = true\n[notebook.'nb.ipynb'.clean]\nmax-size = 14\n")
+    assert run(["clean", "nb.ipynb"]) == 0
+    cell = json.loads(dirty.read_bytes())["cells"][0]
+    assert cell["outputs"]
+    assert cell["execution_count"] == 1
+    assert run(["clean", "--max-size", "0", "nb.ipynb"]) == 0
+    cell = json.loads(dirty.read_bytes())["cells"][0]
+    assert (cell["outputs"], cell["execution_count"]) == ([], 1)
+
+
+def test_settings_that_cannot_be_read_change_nothing(dirty: Path, capfdbinary: Output) -> None:
+    (dirty.parent / ".git").mkdir()
+    (dirty.parent / "nbpr.toml").write_text("[clean]\nmax-sise = 1\n")
+    assert run(["clean", "nb.ipynb"]) == 2
+    assert b"max-size" in capfdbinary.readouterr().err
+    assert dirty.read_bytes() == text_of(DIRTY)
+
+
+def test_line_ends_can_be_made_plain(dirty: Path) -> None:
+    for data in (text_of(DIRTY), clean_text(DIRTY)):
+        dirty.write_bytes(data.replace(b"\n", b"\r\n"))
+        assert run(["clean", "--unix-newlines", "nb.ipynb"]) == 0
+        assert dirty.read_bytes() == clean_text(DIRTY)
+
+
+def test_only_notebooks_of_jupyter_are_cleaned(dirty: Path, capfdbinary: Output) -> None:
+    assert run(["clean", "--mode", "zeppelin", "nb.ipynb"]) == 2
+    assert b"only Jupyter" in capfdbinary.readouterr().err
+    assert run(["clean", "-m", "jupyter", "nb.ipynb"]) == 0
+    assert dirty.read_bytes() == clean_text(DIRTY)
+
+
 @pytest.mark.parametrize("size", ["x", "-1", "1T", "", "k"])
 def test_a_size_that_is_none(size: str, dirty: Path, capfdbinary: Output) -> None:
     assert run(["clean", "--max-size", size, "nb.ipynb"]) == 2
@@ -159,4 +200,4 @@ def test_as_a_program_it_imports_nothing_heavy(dirty: Path) -> None:
         "print([m for m in ('nbformat', 'nbdime', 'git', 'papermill', 'rich', 'yaml') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=dirty.parent)
-    assert done.stdout.splitlines() == ["cleaned nb.ipynb", "[]"]
+    assert (done.stdout, done.stderr) == ("[]\n", "cleaned nb.ipynb\n")
