@@ -221,9 +221,10 @@ def _index(repository: Repository) -> Iterator[dict[str, str]]:
 def _compared(repository: Repository, changed: Changed, settings: Config) -> NotebookDiff:
     before = _blob(repository, changed.path_before, changed.modes[0], changed.shas[0])
     after = _blob(repository, changed.path, changed.modes[1], changed.shas[1])
-    if before is not None and after is not None and _in_checkout(changed.shas[1]) and clean.is_clean(before):
+    options = clean.options_for(settings, changed.path)
+    if before is not None and after is not None and _in_checkout(changed.shas[1]) and clean.is_clean(before, options):
         # The working copy as git would store it: its outputs are nobody's change where none are kept.
-        after = clean.clean(after)
+        after = clean.clean(after, options)
     found = _differences(changed.path, before, after, settings)
     return replace(found, path_before=changed.path_before) if changed.path != changed.path_before else found
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nbpr import clean, notebook, reference
+from nbpr.clean import Options
 from nbpr.config import Config
 from nbpr.diff import merge
 from nbpr.errors import BadInput, Conflict
@@ -62,7 +63,7 @@ def _resolve_all(
     runs = [path for path in unmerged if reference.is_run(path, config)]
     for path, stages in unmerged.items():
         try:
-            resolved[path] = _any_side(stages) if path in runs else _resolve(repository, path, stages)
+            resolved[path] = _any_side(stages) if path in runs else _resolve(repository, config, path, stages)
         except Conflict as conflict:
             conflicts.append(conflict.message)
     return resolved, conflicts, runs
@@ -73,7 +74,7 @@ def _any_side(stages: Stages) -> Entry | None:
     return stages.get(2) or stages.get(3)
 
 
-def _resolve(repository: Repository, path: str, stages: Stages) -> Entry | None:
+def _resolve(repository: Repository, config: Config, path: str, stages: Stages) -> Entry | None:
     if 2 not in stages or 3 not in stages:
         if 1 in stages and len(stages) == 1:
             return None
@@ -84,14 +85,15 @@ def _resolve(repository: Repository, path: str, stages: Stages) -> Entry | None:
     if ours.mode != theirs.mode or ours.mode not in ("100644", "100755"):
         raise Conflict(f"{path}: another kind of file on either side")
     contents = [repository.read_blob(entry.sha) if entry else None for entry in (before, ours, theirs)]
-    data = _merged(path, contents[0], contents[1] or b"", contents[2] or b"")
+    options = clean.options_for(config, path)
+    data = _merged(path, contents[0], contents[1] or b"", contents[2] or b"", options)
     return Entry(ours.mode, repository.store(data), path)
 
 
-def _merged(path: str, before: bytes | None, ours: bytes, theirs: bytes) -> bytes:
+def _merged(path: str, before: bytes | None, ours: bytes, theirs: bytes, options: Options) -> bytes:
     if path.endswith(".ipynb"):
         try:
-            return _merged_notebook(path, before, ours, theirs)
+            return _merged_notebook(path, before, ours, theirs, options)
         except BadInput:
             pass  # one side cannot be read as a notebook: lines are all there is
     text, conflict = merge.merge_text(before or b"", ours, theirs)
@@ -100,9 +102,9 @@ def _merged(path: str, before: bytes | None, ours: bytes, theirs: bytes) -> byte
     return text
 
 
-def _merged_notebook(path: str, before: bytes | None, ours: bytes, theirs: bytes) -> bytes:
+def _merged_notebook(path: str, before: bytes | None, ours: bytes, theirs: bytes, options: Options) -> bytes:
     sides = [notebook.parse(data, path) if data is not None else None for data in (before, ours, theirs)]
-    base, mine, yours = (clean.clean(side) if side else None for side in sides)
+    base, mine, yours = (clean.clean(side, options) if side else None for side in sides)
     assert mine is not None
     assert yours is not None
     merged = merge.merge(base, mine, yours)

@@ -281,7 +281,8 @@ class _Proving:
             return run, []
         self.say(f"{self.path}: running base, for what it gave before")
         tree = self.repository.git("rev-parse", self.plan.base_sha + "^{tree}")
-        ran = self._execute(self.plan.base_sha, tree, clean.clean(base), self._told("running base"))
+        source = clean.clean(base, self.subject.options)
+        ran = self._execute(self.plan.base_sha, tree, source, self._told("running base"))
         return (ran.reference if ran.went_well else None), [_record(ran, "baseline", None)]
 
     def _changed_results(self, before: Json | None, after: Json) -> Iterator[Finding]:

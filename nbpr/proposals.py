@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
-from nbpr import announcements, clean, identity, locks, messages, plans, proofs, reviews, workingcopy, workspaces
+from nbpr import announcements, identity, locks, messages, planning, plans, proofs, reviews, workingcopy, workspaces
 from nbpr.config import Config
 from nbpr.diff import notebooks
 from nbpr.diff.changes import NotebookDiff
@@ -93,16 +93,16 @@ def propose(repository: Repository, config: Config, proposal: Proposal, say: Say
     forge = forge_for(repository, config)
     say("looking at what is there")
     if proposal.dry_run:
-        plan = plans.make(repository, config, forge, proposal)
+        plan = planning.make(repository, config, forge, proposal)
         return _planned(repository, config, plan)
     with workspaces.workspace(repository):
         for attempt in range(ATTEMPTS):
-            plan = plans.make(repository, config, forge, proposal)
+            plan = planning.make(repository, config, forge, proposal)
             if not plan.has_news:
                 return _unchanged(repository, config, forge, plan)
             with _one_at_a_time(repository, plan, say) as waited:
                 # Whoever went first may have done it all, or have taken the branch's name.
-                now = plans.make(repository, config, forge, proposal) if waited else plan
+                now = planning.make(repository, config, forge, proposal) if waited else plan
                 if not now.has_news:
                     return _unchanged(repository, config, forge, now)
                 if now.branch != plan.branch:
@@ -207,7 +207,7 @@ def _diffs(config: Config, plan: Plan, proof: Proof) -> tuple[NotebookDiff, ...]
 def _diff(config: Config, subject: plans.Subject, proof: Proof) -> NotebookDiff:
     return notebooks.compare(
         subject.path,
-        clean.clean(subject.base).as_json() if subject.base else None,
+        subject.clean_base.as_json() if subject.clean_base else None,
         subject.after.as_json() if subject.after else None,
         *proof.outputs.get(subject.path, (None, None)),
         noise=Noise.of(config.diff.ignore, config.diff.ignore_patterns),
@@ -227,9 +227,9 @@ def _commit(repository: Repository, plan: Plan, proof: Proof) -> str:
     """The proposal's commit, after one that takes away outputs that somebody committed by mistake."""
     parent = plan.head_sha
     dirty: dict[str, bytes | Entry | None] = {
-        subject.path: clean.clean(subject.head).to_bytes()
+        subject.path: subject.clean_head.to_bytes()
         for subject in plan.subjects
-        if subject.after is not None and subject.head is not None and subject.committed_dirty
+        if subject.after is not None and subject.clean_head is not None and subject.committed_dirty
     }
     if dirty:
         tree = repository.edited_tree(parent, dirty)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nbpr import identity, merging, notebook, plans, proofs, reference, workspaces
+from nbpr import identity, merging, notebook, proofs, reference, workspaces
+from nbpr import subjects as subjects_of
 from nbpr.branches import Branches
 from nbpr.config import Config
 from nbpr.errors import BadInput, CheckFailed, Conflict
@@ -195,7 +196,9 @@ def _proof(
     plan = Plan(proposal, who, pull.base, base_sha, pull.head, probe, probe, pull, subjects)
     stale = frozenset(proposal.notebooks)
     if merged is None:
-        stale = frozenset(plans.stale_runs(repository, config, plan, plans.last_own_commit(repository, plan)))
+        stale = frozenset(
+            subjects_of.stale_runs(repository, config, plan, subjects_of.last_own_commit(repository, plan))
+        )
     needed = tuple(subject for subject in subjects if subject.path in stale)
     once = replace(config, reproduce=False)  # it was proven to reproduce when it was proposed
     return proofs.prove(repository, once, replace(plan, subjects=needed, stale_runs=stale), say)

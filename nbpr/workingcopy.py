@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from nbpr import clean, edits, notebook
+from nbpr.clean import Options
 from nbpr.diff import merge
 from nbpr.errors import BadInput, Conflict
 from nbpr.notebook import Notebook
@@ -29,7 +30,7 @@ class File:
     mode: str = "100644"
 
 
-def read_notebook(repository: Repository, path: str) -> Notebook:
+def read_notebook(repository: Repository, path: str, options: Options = clean.DEFAULT) -> Notebook:
     """The notebook as it stands in the checkout, cleaned. Raises `BadInput` for one that cannot be merged by cell."""
     place = repository.root / path
     if not place.is_file():
@@ -37,7 +38,7 @@ def read_notebook(repository: Repository, path: str) -> Notebook:
     notebook.read(place)  # for its message, should it be unreadable
     found = notebook.parse(repository.normalised(path, place.read_bytes()), path)
     edits.check_ids(found)
-    return clean.clean(found)
+    return clean.clean(found, options)
 
 
 def read_file(repository: Repository, path: str) -> File:
@@ -58,12 +59,14 @@ def read_file(repository: Repository, path: str) -> File:
     return File(repository.normalised(path, place.read_bytes()), mode)
 
 
-def merged_notebook(path: str, before: Notebook | None, ours: Notebook, theirs: Notebook | None) -> Notebook | None:
+def merged_notebook(
+    path: str, before: Notebook | None, ours: Notebook, theirs: Notebook | None, options: Options = clean.DEFAULT
+) -> Notebook | None:
     """The working copy's notebook with what is newer on the branch; None if it is gone there and was left alone here.
 
     Raises `Conflict` that names the cells.
     """
-    old = before and clean.clean(before)
+    old = before and clean.clean(before, options)
     if theirs is None:
         if old is None:
             return ours.with_ids()

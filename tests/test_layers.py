@@ -23,6 +23,8 @@ reviews
 announcements
 messages
 proofs
+planning
+subjects
 plans
 workingcopy
 merging

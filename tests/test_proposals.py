@@ -356,6 +356,19 @@ class TestTheWorkingCopy:
         assert RUN not in listed
         assert projects.state(project.root) == before
 
+    def test_is_cleaned_as_the_repository_has_it_set(self, shared: Repository) -> None:
+        text = (shared.root / NOTEBOOK).read_text()
+        cells = json.loads(text)
+        cells["cells"][2] |= {"execution_count": 7, "outputs": [], "metadata": {"tags": ["kept"], "mine": 1}}
+        cells["cells"].append(projects.cell("scratch", "code", "1 + 1", ("scratch",)))
+        (shared.root / NOTEBOOK).write_text(json.dumps(cells, indent=1))
+        settings = {"clean": {"keep_count": True, "drop_tagged_cells": ("scratch",)}, **QUICK}
+        made = propose(shared, config=settings)
+        branch = projects.on_branch(shared, made["branch"])
+        assert "scratch" not in branch.ids
+        assert branch.cells[2].data["execution_count"] == 7
+        assert propose(shared, config=settings)["operation"] == "unchanged"
+
     def test_taken_away_once_more_is_nothing_new(self, shared: Repository) -> None:
         made = propose(shared, notebooks=(), delete=(NOTEBOOK,), title="Retire it")
         git(shared.root, "push", "-q", "origin", f"{made['head_sha']}:refs/heads/main")
