@@ -79,16 +79,23 @@ class Checkout:
 
 
 def _listed(root: Path, repository: Repository | None, patterns: Sequence[str]) -> Iterator[str]:
-    """The files that match: in a repository as git sees it, so that what it ignores is left out."""
+    """The files that match: in a repository as git sees it, so that what it ignores is left out.
+
+    No links: what they lead to stands elsewhere, in runs or in somebody's home, and nobody named it.
+    """
     if repository is None:
         for pattern in patterns:
-            yield from (place.relative_to(root).as_posix() for place in root.glob(pattern) if place.is_file())
+            yield from (place.relative_to(root).as_posix() for place in root.glob(pattern) if _is_plain(place))
         return
     words = ("ls-files", "--cached", "--others", "--exclude-standard", "-z", "--")
     listed = repository.run(*words, *(f":(top,glob){pattern}" for pattern in patterns)).stdout
     for path in listed.decode("utf-8", "surrogateescape").split("\0"):
-        if path and (root / path).is_file():
+        if path and _is_plain(root / path):
             yield path
+
+
+def _is_plain(place: Path) -> bool:
+    return place.is_file() and not place.is_symlink()
 
 
 def root_of(places: Sequence[Path], here: Path) -> Path:

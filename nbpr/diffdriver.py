@@ -42,6 +42,8 @@ def difference(path: str, old: Path, new: Path, *, colour: bool, width: int, opt
     except BadInput as error:
         return "".join(_by_line(path, old, new, error.message))
     options = options or DEFAULT
+    if before is not None and _bytes(old) == _bytes(new):
+        return f"{path}: the same; where git cleans what is added, its outputs will go\n\n"
     if before is not None and after is not None and is_clean(before, options):
         after = clean(after, options)
     return _by_cell(path, before, after, colour, width)
@@ -110,14 +112,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if len(words) < 7:
         sys.stderr.write(USAGE)
         return 2
-    return _written(_or_said(lambda: _facts(words) + _shown(words, colour), words[0]))
+    return _written(_or_said(lambda: _shown(words, colour), words[0]))
 
 
 def _shown(words: Sequence[str], colour: bool) -> str:
     """What git's arguments ask for, with the settings of the repository, at whose top git starts a driver."""
+    facts, old, new = _facts(words), Path(words[1]), Path(words[4])
+    if facts and _bytes(old) == _bytes(new):
+        return facts + "\n"
     options = Settings().options(words[0])
     width = shutil.get_terminal_size().columns
-    return difference(words[0], Path(words[1]), Path(words[4]), colour=colour, width=width, options=options)
+    return facts + difference(words[0], old, new, colour=colour, width=width, options=options)
 
 
 def _or_said(show: Callable[[], str], name: str) -> str:

@@ -22,7 +22,22 @@ CACHE = f"refs/notes/textconv/{DRIVER}"
 #: The version of those texts: git throws away what it kept when the command is another one.
 TEXT_VERSION = 1
 
-_PLAIN_DIFF = 'git --no-pager diff --no-index --no-ext-diff --no-textconv -- "$2" "$5"; exit 0'
+#: What answers git where our interpreter is gone: what is checked out comes as it is stored, and nothing is added.
+#: Git takes a file away before it asks for the content of its new version: no answer, and the notebook is gone.
+_STAND_IN = (
+    'take() { dd ibs=1 count="$1" 2>/dev/null; }; '
+    'list() { while head=$(take 4); [ "${head:-0000}" != 0000 ]; do printf %s "$head"; take $((0x$head - 4)); done; }; '
+    r"list >/dev/null; printf '0016git-filter-server\n000eversion=2\n0000'; "
+    r"list >/dev/null; printf '0015capability=clean\n0016capability=smudge\n0000'; "
+    "kept=$(mktemp) || exit 1; trap 'rm -f \"$kept\"' EXIT; "
+    'while asked=$(list); [ -n "$asked" ]; do list >"$kept"; case $asked in '
+    r"""????command=smudge*) printf '0013status=success\n0000'; cat "$kept"; printf 00000000;; """
+    r"*) printf '0011status=error\n0000';; esac; done; exit"
+)
+_PLAIN_DIFF = (
+    f"git --no-pager -c filter.{DRIVER}.process= -c filter.{DRIVER}.clean= -c filter.{DRIVER}.required=false "
+    'diff --no-index --no-ext-diff --no-textconv -- "$2" "$5"; exit 0'
+)
 _PLAIN_MERGE = "git merge-file --quiet --marker-size=%L -L ours -L base -L theirs %A %O %B || exit 1"
 
 
@@ -31,7 +46,7 @@ def settings(python: str | None = None) -> dict[str, str]:
     path = interpreter(python)
     return {
         # One process for all the notebooks of a command; `clean` is for git's relatives that do not know it.
-        f"filter.{DRIVER}.process": _guarded(path, "nbpr.filters process"),
+        f"filter.{DRIVER}.process": _guarded(path, "nbpr.filters process", _STAND_IN),
         f"filter.{DRIVER}.clean": _guarded(path.replace("%", "%%"), "nbpr.filters clean %f"),
         # Git wants a smudge command wherever a filter is required.
         f"filter.{DRIVER}.smudge": "cat",
@@ -84,8 +99,8 @@ def interpreter_of(command: str) -> str | None:
 _ALL = '"$@"'
 
 
-def _guarded(path: str, words: str) -> str:
-    return f"{_guard(path, 'exit 1')}; {_started(path, words)}"
+def _guarded(path: str, words: str, otherwise: str = "exit 1") -> str:
+    return f"{_guard(path, otherwise)}; {_started(path, words)}"
 
 
 def _guard(path: str, otherwise: str) -> str:

@@ -151,11 +151,13 @@ def inspect(
     only: Collection[str] = STATIC,
     fix: bool = False,
     is_commit: bool = False,
+    is_passing: bool = False,
     follow: Callable[[str], None] = lambda path: None,
 ) -> Inspection:
     """Look at every notebook of a source; with `fix` mend those that can be mended, and tell of what is left.
 
-    `is_commit` is whether the source is about to be committed, so that a mend calls for another look. Raises
+    `is_commit` is whether the source is about to be committed, so that a mend calls for another look; `is_passing`
+    whether it is gone when that commit fails, so that the files are what to mend. Raises
     BadInput for an allow-list that cannot be read, and for what a source says.
     """
     inspector = Inspector(config, allowlist.parse(source.allowed()), only)
@@ -167,7 +169,7 @@ def inspect(
         if fix and found.data is not None and not found.is_pointer:
             found, is_mended = _mend(source, inspector, found, found.data)
             mended += [found.path] if is_mended else []
-        findings += [_as_staged(each) if is_commit else each for each in inspector.findings(found)]
+        findings += [_as_staged(each) if is_commit and not is_passing else each for each in inspector.findings(found)]
     paths = {found.path for found in contents}
     return Inspection(tuple(findings), tuple(mended), len(paths), is_stale=is_commit and bool(mended))
 

@@ -62,6 +62,11 @@ class Staging:
             )
             yield Finding("filter", "warning", ".gitattributes", message, hint="nbpr init")
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether git made this index for one commit, of all files or of those named: a mend of it is gone after."""
+        return self.environ.get("GIT_INDEX_FILE", "").endswith(".lock")
+
     def put(self, found: Content, data: bytes, mend: Callable[[bytes], bytes]) -> None:
         """Put the content in place of what is staged, and mend the file too where it holds the same.
 

@@ -65,25 +65,34 @@ class Tracked:
     @cached_property
     def facts(self) -> Mapping[str, Fact]:
         """What is known of each of the notebooks; of those that cannot be read nothing."""
-        found = {path: self._fact(path) for path in self.notebooks}
-        return {path: fact for path, fact in found.items() if fact is not None}
+        return self._facts(self.notebooks)
 
     @cached_property
     def unclean(self) -> list[str]:
-        """The notebooks that are in the index with outputs or run state."""
-        return [path for path, fact in self.facts.items() if not fact.is_clean]
+        """The notebooks that are in the index with outputs or run state.
+
+        Those that the configuration does not name are among them where our filter would clean them when added.
+        """
+        found = {**self.facts, **self._facts(self._filtered(self.others))}
+        return sorted(path for path, fact in found.items() if not fact.is_clean)
 
     @cached_property
     def is_filtered(self) -> bool:
         """Whether one of the notebooks goes through our filter."""
-        found = self.attributes(self.notebooks).values()
-        return any(each.get("filter") == attributes.DRIVER for each in found)
+        return bool(self._filtered([*self.notebooks, *self.others]))
+
+    def _filtered(self, paths: Sequence[str]) -> list[str]:
+        found = self.attributes(paths)
+        return [path for path in paths if found[path].get("filter") == attributes.DRIVER]
+
+    def _facts(self, paths: Sequence[str]) -> dict[str, Fact]:
+        found = {path: self._fact(path) for path in paths}
+        return {path: fact for path, fact in found.items() if fact is not None}
 
     def _fact(self, path: str) -> Fact | None:
-        data = self.repository.read("", path)
         try:
-            parsed = notebook.parse(data or b"", path)
-        except BadInput:
+            parsed = notebook.parse(self.repository.read("", path) or b"", path)
+        except BadInput:  # also for a name with a line break, which is read nowhere here
             return None
         return Fact(is_clean(parsed, options_for(self.config, path)), parsed.kernel, parsed.language)
 

@@ -73,6 +73,14 @@ def test_another_layout_is_no_difference(tmp_path: Path) -> None:
     assert shown(one, other) == "dir/nb.ipynb: the same but for its layout\n\n"
 
 
+def test_the_same_file_is_not_said_to_have_another_layout(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path / "a", code("x", [stream("two")]))
+    assert shown(file, file) == "dir/nb.ipynb: the same; where git cleans what is added, its outputs will go\n\n"
+    words = ["nb.ipynb", str(file), "0" * 40, "100644", str(file), "0" * 40, "100755"]
+    assert diffdriver.main(words) == 0
+    assert capfd.readouterr().out == "nb.ipynb: mode 100644 → 100755\n\n"
+
+
 @pytest.mark.parametrize("broken", [b"", b"{", b'<<<<<<< HEAD\n{"a": \xff\n', b"[]"])
 def test_what_is_no_notebook_is_shown_line_by_line(broken: bytes, tmp_path: Path) -> None:
     file = tmp_path / "b"

@@ -248,6 +248,21 @@ def test_notebooks_in_the_index_that_are_not_clean(ready: Path) -> None:
     assert found(ready) == []
 
 
+def test_notebooks_that_nothing_names_are_looked_at_where_the_filter_would_clean_them(ready: Path) -> None:
+    put(ready, "top.ipynb", notebook())
+    put(ready, "fixtures/kept.ipynb", notebook())
+    put(ready, "fixtures/.gitattributes", b"*.ipynb -filter\n")
+    git(ready, *UNFILTERED, "add", "-A")
+    assert only(ready)[:2] == ("clean", "top.ipynb")
+    assert setup.init(ready)["next"] == ["git add --renormalize ."]
+
+
+def test_a_name_with_a_line_break_does_not_end_the_examination(ready: Path) -> None:
+    put(ready, "notebooks/two\nlines.ipynb", CLEAN)
+    git(ready, "add", "-A")
+    assert found(ready) == []
+
+
 def test_what_is_no_notebook_is_not_called_unclean(ready: Path) -> None:
     put(ready, "notebooks/broken.ipynb", b"{")
     git(ready, "add", "-A")

@@ -507,3 +507,12 @@ def test_100_megabytes_of_outputs_within_1_gigabyte(filtered: Path) -> None:
     git(filtered, "add", ".")
     wanted = {**data, "cells": [{**cell, "outputs": [], "execution_count": None} for cell in cells]}
     assert json.loads(staged(filtered, "big.ipynb")) == wanted
+
+
+def test_the_text_of_a_notebook_passes_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    """`git blame` asks for it: the diff driver's text of a notebook, through the filter."""
+    text = b"nbformat 4.5\n\xe2\x94\x80\xe2\x94\x80 code\nprint(1)\n"
+    assert filters.passed(text, "a.ipynb") is text
+    assert capsys.readouterr().err == ""
+    assert filters.passed(b"nbformat", "a.ipynb") == b"nbformat"
+    assert "kept as it is" in capsys.readouterr().err

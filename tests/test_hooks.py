@@ -137,6 +137,17 @@ def test_mending_what_is_staged_and_committing_again(hooked: Path) -> None:
     assert (hooked / NB).read_bytes() == CLEAN
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["-a"], ["--", NB]])
+def test_the_hint_of_a_commit_of_files_mends_the_file(hooked: Path, words: list[str]) -> None:
+    write(hooked, {NB: DIRTY})
+    done = tried(hooked, "commit", "-m", "two", *words)
+    assert f"nbpr clean '{NB}'" in " ".join(done.stderr.split())
+    assert "--staged --fix" not in done.stderr
+    assert subprocess.run([sys.executable, "-m", "nbpr", "clean", NB], cwd=hooked, check=False).returncode == 0
+    assert tried(hooked, "commit", "-m", "two", "--allow-empty", *words).returncode == 0
+
+
 def test_a_clone_without_the_filter_is_told_in_one_line(hooked: Path) -> None:
     write(hooked, {".gitattributes": "*.ipynb filter=nbpr\n"})
     staged(hooked, OTHER)

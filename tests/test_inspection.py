@@ -94,6 +94,20 @@ def test_a_link_stays_one_when_its_target_is_mended(repository: Path) -> None:
     assert (repository / NB).read_bytes() == CLEAN
 
 
+@pytest.mark.parametrize("in_a_repository", [True, False])
+def test_without_names_no_link_is_followed_out_of_the_checkout(
+    in_a_repository: bool, repository: Path, tmp_path: Path
+) -> None:
+    root = repository if in_a_repository else tmp_path / "plain"
+    write(root, {NB: DIRTY, RUN: DIRTY})
+    mine = tmp_path / "mine.ipynb"
+    mine.write_bytes(DIRTY)
+    (root / "notebooks/out.ipynb").symlink_to(mine)
+    (root / "notebooks/run.ipynb").symlink_to(root / RUN)
+    assert in_checkout(root, fix=True).mended == (NB,)
+    assert (mine.read_bytes(), (root / RUN).read_bytes()) == (DIRTY, DIRTY)
+
+
 def test_levels_limits_and_cleaning_are_those_of_the_settings(repository: Path) -> None:
     settings = 'max-output = 5\n[checks]\nclean = "off"\nsize = "warning"\n'
     write(repository, {NB: DIRTY, "notebooks/b.ipynb": DIRTY, "nbpr.toml": settings})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -187,6 +188,33 @@ def test_without_an_interpreter_lines_are_merged_and_compared_as_git_does(reposi
         conflict(repository)
     text = (repository / "nb.ipynb").read_text()
     assert '<<<<<<< ours\n   "source": "x = 4"\n=======\n   "source": "x = 3"\n>>>>>>> theirs' in text
+
+
+def test_without_an_interpreter_no_notebook_vanishes_from_the_checkout(repository: Path, elsewhere: Path) -> None:
+    setup.init(repository)
+    file = put(repository, "nb.ipynb", notebook("x = 1"))
+    put(repository, "large.ipynb", notebook("é" * 70_000))
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "one")
+    for words, name in ((("switch", "-qc"), "topic"), (("switch", "-q"), "main")):
+        git(repository, *words, name)
+        put(repository, "nb.ipynb", notebook(f"x = '{name}'"))
+        git(repository, "commit", "-qam", name)
+    # As if some time had passed: git has no doubts about what it wrote then, and nothing has to be cleaned.
+    for path in (file, repository / "large.ipynb"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    git(repository, "update-index", "--refresh")
+    for name, value in drivers.settings(str(elsewhere.with_name("gone"))).items():
+        git(repository, "config", name, value)
+    said = f"nbpr: {elsewhere.with_name('gone')} is gone: run nbpr init again"
+    assert '+   "source": "x = \'topic\'"' in git(repository, "diff", "main", "topic")
+    git(repository, "worktree", "add", "-q", "--detach", "../other")
+    assert git(repository.parent / "other", "ls-files", "--deleted") == ""
+    assert (repository.parent / "other/large.ipynb").read_text() == git(repository, "show", ":large.ipynb") + "\n"
+    for words, code in (("merge", "topic"), 1), (("add", "nb.ipynb"), 128):
+        done = subprocess.run(["git", *words], cwd=repository, capture_output=True, text=True, check=False)
+        assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+        assert "<<<<<<< ours" in file.read_text()
 
 
 def test_what_a_command_starts_is_read_from_it() -> None:

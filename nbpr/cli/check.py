@@ -85,6 +85,7 @@ def _inspected(
         say(f"checking {path}")
 
     source: inspection.Source
+    is_passing = False
     if not (staged or pushed):
         root = root_of(files, Path.cwd())
         settings = config.load(root)
@@ -94,10 +95,13 @@ def _inspected(
     settings = config.load(repository.root)
     if staged:
         source = Staging(repository, settings, tuple(repository.path_of(file) for file in files))
+        is_passing = source.is_passing
     else:
         lines = sys.stdin if files else []
         source = Pushed.of(repository, lines, os.environ, remote)
-    return inspection.inspect(source, settings, only=only, fix=fix, is_commit=staged, follow=follow)
+    return inspection.inspect(
+        source, settings, only=only, fix=fix, is_commit=staged, is_passing=is_passing, follow=follow
+    )
 
 
 def _told(found: Inspection, colour: bool) -> str:
