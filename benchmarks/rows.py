@@ -11,7 +11,9 @@ from benchmarks import kernels
 from benchmarks.diffrows import DIFF_ROWS
 from benchmarks.gitrows import GIT_ROWS
 from benchmarks.measure import MeasuredProgramFailed, Measurement, Side
+from benchmarks.pagerows import PAGE_ROWS
 from benchmarks.row import Pair, Row
+from benchmarks.runrows import RUN_ROWS
 from benchmarks.stage import Stage
 
 FLEET = "notebooks/fleet_health_check.ipynb"
@@ -69,7 +71,7 @@ def validate(notebook: str) -> Callable[[Stage], Pair]:
         out = stage.folder / "papermill" / Path(notebook).name
         out.parent.mkdir(exist_ok=True)
         shutil.copytree(stage.notebooks(), stage.folder / "papermill" / "notebooks", dirs_exist_ok=True)
-        command = (stage.program("nbpr"), "validate", notebook)
+        command = (stage.program("nbpr"), "validate", notebook, "--no-cache")
         ours = Side("nbpr validate", (command,), checkout, stage.env)
         steps = (
             (stage.program("papermill"), "--no-progress-bar", notebook, str(out)),
@@ -149,6 +151,8 @@ ROWS: tuple[Row, ...] = (
     Row("validate/trivial", "validate one notebook", validate_trivial, 5, 1, at_least=3),
     Row("validate/cleaning", "validate one notebook", validate(CLEANING), 5, 1, at_least=3),
     Row("propose/unchanged", "propose with nothing new", propose_again, 5, 1, at_most=1.0),
+    *RUN_ROWS,
     *DIFF_ROWS,
     *GIT_ROWS,
+    *PAGE_ROWS,
 )

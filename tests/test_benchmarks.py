@@ -11,6 +11,7 @@ import pytest
 from benchmarks import kernels
 from benchmarks.command import main
 from benchmarks.measure import MeasuredProgramFailed, Measurement, Round, Sample, Side, compare, take
+from benchmarks.pagerows import PAGE_ROWS
 from benchmarks.report import Result, markdown, standing
 from benchmarks.rows import ROWS, Pair, Row
 from benchmarks.stage import Stage, stage
@@ -153,6 +154,14 @@ def test_the_stage_is_a_pushed_repository_and_knows_no_token(monkeypatch: pytest
         assert (checkout / "notebooks/fleet_health_check.ipynb").is_file()
         assert "GITHUB_TOKEN" not in place.env
     assert not checkout.exists()
+
+
+def test_without_a_browser_its_row_is_skipped_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main([], PAGE_ROWS, tmp_path / "R.md") == 0
+    assert "page/500-cells: skipped: no Chromium: apt-get install chromium" in capsys.readouterr().out
 
 
 def test_row_names_are_unique_and_quick_is_quick() -> None:

@@ -73,7 +73,10 @@ def diff(
       nbpr diff main HEAD --json --exit-code
     """
     from nbpr import comparison
+    from nbpr.errors import BadInput
 
+    if form in (Format.MARKDOWN, Format.HTML) and (stat or no_outputs):
+        raise BadInput(f"--stat and --no-outputs are for a terminal, not for --format {form.value}")
     found = comparison.between(words or [], context.meta.get("paths"), staged=staged)
     as_json = as_json or form is Format.JSON
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -32,7 +33,8 @@ COMMANDS: dict[str, str] = {
     "diff": "diff",
     "run": "runs",
     "validate": "runs",
-    "scraps": "runs",
+    "scraps": "scraps",
+    "cache": "cache",
     "propose": "propose",
     "pulls": "pulls",
     "review": "review",
@@ -80,6 +82,9 @@ def _root(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code. The one boundary: no traceback of ours passes it, and no secret."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # A terminal of another encoding than UTF-8 gets what it cannot show spelled out, instead of nothing.
+        sys.stdout.reconfigure(errors="backslashreplace")
     secrets = tuple(process.secrets())
     if secrets:
         process.guard()

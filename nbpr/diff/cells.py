@@ -129,11 +129,26 @@ def _joined(
     come = _once(key, after, [pair.after for pair in found if pair.before is None])
     sources = {come[name]: gone[name] for name in gone.keys() & come.keys()}
     left = set(sources.values())
+    still = _still(found, sources)
     return [
-        replace(pair, before=sources[pair.after], moved=True) if pair.before is None and pair.after in sources else pair
+        replace(pair, before=sources[pair.after], moved=pair.after not in still)
+        if pair.before is None and pair.after in sources
+        else pair
         for pair in found
         if pair.after is not None or pair.before not in left
     ]
+
+
+def _still(found: Sequence[Pair], sources: Mapping[int, int]) -> set[int]:
+    """The cells put in where they were taken away, alone: those did not move."""
+    gap = 0
+    gaps: dict[tuple[str, int | None], int] = {}
+    for pair in found:
+        gap += pair.before is not None and pair.after is not None
+        gaps |= {("before", pair.before): gap, ("after", pair.after): gap}
+    places = {j: gaps["after", j] for j, i in sources.items() if gaps["after", j] == gaps["before", i]}
+    counts = Counter(places.values())
+    return {j for j, place in places.items() if counts[place] == 1}
 
 
 def _once(key: Callable[[Any], Any], cells: Sequence[Any], places: Sequence[int | None]) -> dict[Any, int]:

@@ -35,9 +35,12 @@ def patch(key: str | int, diff: Sequence[Entry]) -> Entry:
 
 def replaced(key: int, values: Sequence[Any], length: int) -> list[Entry]:
     """`length` items from `key` on gave way to `values`; either may be none. What is put in comes first."""
-    put = [{"op": "addrange", "key": key, "valuelist": values if isinstance(values, str) else list(values)}]
-    taken = [{"op": "removerange", "key": key, "length": length}]
-    return (put if values else []) + (taken if length else [])
+    found: list[Entry] = []
+    if values:
+        found.append({"op": "addrange", "key": key, "valuelist": values if isinstance(values, str) else list(values)})
+    if length:
+        found.append({"op": "removerange", "key": key, "length": length})
+    return found
 
 
 def as_nbdime(diff: Sequence[Entry]) -> list[Any]:

@@ -9,12 +9,18 @@ from typing import Any
 
 def same(a: Any, b: Any) -> bool:
     """Whether two values are the same JSON, whatever the order of their keys, and however deep they are nested."""
+    if a is b or isinstance(a, str):
+        return a is b or bool(a == b)
     left = [(a, b)]
     while left:
         one, other = left.pop()
-        if one is other or (type(one) is str and one == other):
+        if one is other:
             continue
-        if isinstance(one, Mapping):
+        if isinstance(one, str):
+            # Most of a notebook is text: to ask of it whether it is a mapping takes longer than to compare it.
+            if one != other:
+                return False
+        elif isinstance(one, (dict, Mapping)):
             if not isinstance(other, Mapping) or len(one) != len(other) or not all(key in other for key in one):
                 return False
             left += [(value, other[key]) for key, value in one.items()]
@@ -55,7 +61,7 @@ def _frozen(value: Any) -> Hashable:
 
 
 def _same_leaf(a: Any, b: Any) -> bool:
-    """Texts, numbers, true, false and null. A float's text also tells -0.0 from 0.0."""
+    """Numbers, true, false and null. A float's text also tells -0.0 from 0.0."""
     if isinstance(a, float):
         return isinstance(b, float) and repr(a) == repr(b)
-    return (isinstance(a, str) or type(a) is type(b)) and bool(a == b)
+    return type(a) is type(b) and bool(a == b)

@@ -71,14 +71,17 @@ class Likeness:
         short = bool(x and y) and max(len(x), len(y)) < _SHORT
         return max(ratio, _FAINTLY) if short else ratio
 
-    def ratio(self, x: str, y: str) -> float:
-        """The share of characters that two texts have in common, as difflib counts them; 0 below `ALIKE`."""
+    def ratio(self, x: str, y: str, ends: tuple[int, int] | None = None) -> float:
+        """The share of characters that two texts have in common, as difflib counts them; 0 below `ALIKE`.
+
+        `ends` are their `common_ends`, for who knows them already.
+        """
         if x == y:
             return 1.0
         total = len(x) + len(y)
         if not x or not y or 2 * min(len(x), len(y)) < ALIKE * total:
             return 0.0
-        start, end = common_ends(x, y)
+        start, end = ends or common_ends(x, y)
         share = 2 * (start + end) / total
         if share <= ALIKE:
             share = 2 * (start + end + self._inner(x[start : len(x) - end], y[start : len(y) - end], total)) / total
@@ -133,7 +136,7 @@ class Likeness:
 def common_ends(x: str, y: str) -> tuple[int, int]:
     """How many characters two texts both begin with, and how many of the others they both end with."""
     start = _common_start(x, y)
-    return start, min(_common_start(x[::-1], y[::-1]), len(x) - start, len(y) - start)
+    return start, _common_end(x, y, min(len(x), len(y)) - start)
 
 
 def _common_start(x: str, y: str) -> int:
@@ -142,6 +145,18 @@ def _common_start(x: str, y: str) -> int:
     while low < high:
         middle = (low + high + 1) // 2
         if x[low:middle] == y[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _common_end(x: str, y: str, most: int) -> int:
+    """How much two texts end with in common, up to `most`."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        if x[len(x) - middle : len(x) - low] == y[len(y) - middle : len(y) - low]:
             low = middle
         else:
             high = middle - 1

@@ -19,6 +19,10 @@ _LONGEST = 2_000_000
 _AMOUNT = r"\d[\d.,]{0,24}(?:e[+-]?\d{1,3})?"
 _TIME = rf"(?:{_AMOUNT} ?(?:ns|us|µs|μs|ms|s|sec|secs|seconds?|min|minutes?|h|hours?)\b ?){{1,6}}"
 
+#: "1:02:03", and "it/s", "MB/s", "s/it".
+_CLOCK = r"\d{1,4}:\d\d(?::\d\d)?(?:\.\d{1,9})?"
+_PACE = r"[^\s,\]\[/]{1,12}/[^\s,\]\[/]{1,12}"
+
 
 class Pattern(NamedTuple):
     """What to look for and what stands in its place; only texts with one of `hints` in them are looked through.
@@ -36,25 +40,26 @@ def _noise(pattern: str, *hints: str, forms: tuple[str, ...] = ()) -> Pattern:
 
 
 #: Where ids are made up: what is written for a browser. In printed text an id may be the result.
-_PAGE = ("text/html", "image/svg", "application/javascript", "application/vnd", "application/json")
+_PAGE = ("text/html", "image/svg", "application/javascript", "application/vnd")
 _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
 #: Every kind of noise by its name. Each expression takes time in proportion to the text, and stays in its line.
 KINDS: Mapping[str, tuple[Pattern, ...]] = {
     "timings": (
-        _noise(r"(?m)^CPU times:.*$", "CPU times:"),
-        _noise(r"(?m)^(?:Wall|Total|Elapsed|Execution|Run) ?time:.*$", "ime:"),
+        _noise(rf"(?m)^CPU times:(?: ?(?:user|sys|total):? {_TIME},?){{1,3}}", "CPU times:"),
+        _noise(rf"(?m)^(?:Wall|Total|Elapsed|Execution|Run) ?time: ?(?:{_TIME}|{_CLOCK}\b|{_AMOUNT}(?=\s*$))", "ime:"),
         _noise(rf"{_TIME}± {_TIME}per loop \([^()\n]*\)", "per loop"),
         _noise(rf"{_AMOUNT} loops?, best of \d+: {_TIME}per loop", "best of"),
         _noise(
-            rf"(?i)\b((?:took|elapsed|finished in|completed in|done in|ran in|runtime|duration)[^\w\n]{{0,3}}){_TIME}",
-            *("took", "elapsed", "Elapsed", " in ", "untime", "uration", "Took"),
+            rf"(?i)\b((?:took|elapsed|finished in|completed in|done in|ran in|runtime)[^\w\n]{{0,3}}){_TIME}",
+            *("took", "elapsed", "Elapsed", " in ", "untime", "Took"),
         ),
         _noise(r"\b\d+s \d+(?:\.\d+)?(?:us|ms|s)/(?:step|epoch|sample)", "/step", "/epoch", "/sample"),
     ),
     "addresses": (_noise(r"\bat 0x[0-9a-fA-F]{6,16}\b", "at 0x"),),
     "progress": (
-        _noise(r"\[\d{1,4}:\d\d(?::\d\d)?<[^\]\[\n]*\]", "<"),
+        # The times and the pace alone: what tqdm's users put after them, a loss, is a result.
+        _noise(rf"\[{_CLOCK}<(?:{_CLOCK}|\?)(?:, *[\d.?]{{1,12}} ?{_PACE})?(?=[,\]])", "<"),
         _noise(r"(?<=━ )\d+s \d+(?:us|ms|s)/", "━ "),
     ),
     "ids": (
@@ -116,7 +121,9 @@ class Noise:
         if isinstance(value, str):
             return self.quiet(value, form)
         if isinstance(value, Mapping):
-            return {self.quiet(key, form): self.quiet_json(item, form) for key, item in value.items()}
+            members = [(self.quiet(key, form), self.quiet_json(item, form)) for key, item in value.items()]
+            # Several ids that are keys become one name: none of what stands under them may be lost.
+            return found if len(found := dict(members)) == len(members) else list(map(list, members))
         return [self.quiet_json(item, form) for item in value] if isinstance(value, list) else value
 
 
@@ -130,5 +137,8 @@ def _mark(kind: str) -> str:
 
 
 def _standing(line: str) -> str:
-    """What is left of a line on a terminal when all that was overwritten is gone."""
-    return line.rstrip("\r").rpartition("\r")[2]
+    """What is left of a line on a terminal when all that was overwritten is gone; a short text leaves the rest."""
+    found = ""
+    for part in line.rstrip("\r").split("\r"):
+        found = part if "\x1b" in line else part + found[len(part) :]
+    return found

@@ -199,7 +199,8 @@ def _endings(cell: Any) -> str:
     every, windows = source.count("\n"), source.count("\r\n")
     if windows in (0, every):
         return "CRLF" if windows else "LF" if every else ""
-    return f"{windows} CRLF, else LF"
+    which = [place for place, line in enumerate(source.split("\n")[:-1], 1) if line.endswith("\r")]
+    return f"CRLF in {', '.join(map(str, which[:20]))}{', …' if windows > 20 else ''}, else LF"
 
 
 def _metadata(of: Mapping[str, Any]) -> Mapping[str, Any]:

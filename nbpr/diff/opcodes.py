@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import NamedTuple
 
 Opcode = tuple[str, int, int, int, int]
@@ -68,7 +69,7 @@ def blocks(before: Sequence[Hashable], after: Sequence[Hashable], most: int | No
             left += [(part, False) for part in _between(place, _anchors(before, after, place))]
         elif place.pairs <= _THOROUGH or _repeated(before, after, place) <= _REPEATED * sum(_sizes(place)):
             found += _by_difflib(before, after, place)
-    return _joined(sorted(found))
+    return _joined(sorted(found)) if len(found) > 1 else found
 
 
 def rising(values: Sequence[int]) -> list[int]:
@@ -106,15 +107,22 @@ def _trimmed(a: Sequence[Hashable], b: Sequence[Hashable], place: _Range) -> tup
         i1, j1 = i1 + 1, j1 + 1
     while i1 < i2 and j1 < j2 and a[i2 - 1] == b[j2 - 1]:
         i2, j2 = i2 - 1, j2 - 1
-    ends = [Block(place.i1, place.j1, i1 - place.i1), Block(i2, j2, place.i2 - i2)]
-    return [block for block in ends if block.size], _Range(i1, i2, j1, j2)
+    ends = [Block(place.i1, place.j1, i1 - place.i1)] if i1 > place.i1 else []
+    ends += [Block(i2, j2, place.i2 - i2)] if i2 < place.i2 else []
+    return ends, _Range(i1, i2, j1, j2)
 
 
 def _by_difflib(a: Sequence[Hashable], b: Sequence[Hashable], place: _Range) -> Iterator[Block]:
     ones, others = a[place.i1 : place.i2], b[place.j1 : place.j2]
-    if set(ones).isdisjoint(others):
+    places = {item: j for j, item in enumerate(others)}
+    common = [(i, places[item], 1) for i, item in enumerate(ones) if item in places]
+    if not common:
         return
-    for i, j, size in SequenceMatcher(None, ones, others, autojunk=False).get_matching_blocks():
+    once = len(places) == len(others) and len({j for _, j, _ in common}) == len(common)
+    if not once or any(one[1] > other[1] for one, other in pairwise(common)):
+        common = list(SequenceMatcher(None, ones, others, autojunk=False).get_matching_blocks())
+    # What is common stands there once, in one order: then difflib would find just this, slower.
+    for i, j, size in common:
         if size:
             yield Block(place.i1 + i, place.j1 + j, size)
 

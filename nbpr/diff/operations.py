@@ -87,8 +87,8 @@ class _Notebook:
 
     def member(self, key: str, a: Any, b: Any, differ: Differ) -> Entry:
         """The entry for a member that has another value."""
-        one_type = any(isinstance(a, kind) and isinstance(b, kind) for kind in (str, list, dict))
-        made = differ(a, b) if one_type and key != "id" else []
+        kind = str if isinstance(a, str) else list if isinstance(a, list) else dict
+        made = differ(a, b) if key != "id" and isinstance(a, kind) and isinstance(b, kind) else []
         return entries.patch(key, made) if made else entries.replace(key, b)
 
     def value(self, a: Any, b: Any) -> list[Entry]:

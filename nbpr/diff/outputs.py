@@ -18,8 +18,9 @@ from nbpr.scraps import Scrap, as_json
 #: A run's outputs are read to so many lines; the rest counts as one line that says how much there is.
 LINES = 1_000
 
-#: In so many pairs of lines the words that changed are marked, and so many pairs of pictures are compared by pixel.
-_MARKED = 200
+#: In so many pairs of lines in one place the words that changed are marked (more are not shown at once), and so many
+#: pairs of pictures are compared by pixel.
+_MARKED = 60
 _PICTURES = 4
 
 #: So many values of a table that changed are named.
@@ -63,8 +64,7 @@ def compare(before: Sequence[Any] | None, after: Sequence[Any] | None, noise: No
         else:
             found += _replaced(old[i1:i2], new[j1:j2])
     if before is not None and after is not None:
-        if not any(line.tag != " " for line in found):
-            found += _unseen(before, after, noise)
+        found += _unseen(before, after, noise, any(line.tag != " " for line in found))
         if any(line.tag != " " for line in found):
             found += _in_tables(before, after)
     return tuple(found)
@@ -173,22 +173,43 @@ def _in_tables(before: Sequence[Any], after: Sequence[Any]) -> Iterator[Line]:
         yield from lines.tagged("!", [f"  {tables.value_words(value)}" for value in table.change.values[:_VALUES]])
 
 
-def _unseen(before: Sequence[Any], after: Sequence[Any], noise: Noise) -> Iterator[Line]:
-    """The remark on outputs that differ although their texts are the same: another form, or metadata."""
-    if not changed(before, after, noise):
-        return
-    kinds = [mime for mime in _mimes([*before, *after]) if _of(before, mime) != _of(after, mime)]
-    yield Line("!", f"changed in {', '.join(kinds) or 'metadata'}, same text")
+def _unseen(before: Sequence[Any], after: Sequence[Any], noise: Noise, seen: bool) -> Iterator[Line]:
+    """The remark on outputs that differ although their texts are the same: another form, metadata, a traceback.
+
+    `seen`: other outputs of the cell are seen to differ, so that there need not be any.
+    """
+    old, new = (_by_text(side, noise) for side in (before, after))
+    pairs = [pair for text, ones in old.items() for pair in zip(ones, new.get(text, ()), strict=False)]
+    kinds = sorted({kind for pair in pairs for kind in _differing(*pair)})
+    if kinds or (not seen and changed(before, after, noise)):
+        yield Line("!", f"changed in {', '.join(kinds) or 'metadata'}, same text")
 
 
-def _mimes(outputs: Sequence[Any]) -> list[str]:
-    bundles = [output.get("data") for output in outputs if isinstance(output, Mapping)]
-    return sorted({str(mime) for bundle in bundles if isinstance(bundle, Mapping) for mime in bundle})
+def _by_text(outputs: Sequence[Any], noise: Noise) -> dict[tuple[str, ...], list[Any]]:
+    """The outputs that may hold more than is shown of them, without noise, by what is shown."""
+    found: dict[tuple[str, ...], list[Any]] = {}
+    for output in outputs:
+        if isinstance(output, Mapping) and _stream_name(output) is None:
+            shown = tuple(piece.key for piece in _output(output, noise))
+            found.setdefault(shown, []).append(_quiet_or_as_it_is(_without_count(output), noise))
+    return found
 
 
-def _of(outputs: Sequence[Any], mime: str) -> str:
-    bundles = [output.get("data") for output in outputs if isinstance(output, Mapping)]
-    return json.dumps([bundle.get(mime) for bundle in bundles if isinstance(bundle, Mapping)], sort_keys=True)
+def _quiet_or_as_it_is(output: Any, noise: Noise) -> Any:
+    try:
+        return _quiet_output(output, noise)
+    except RecursionError:
+        return output  # JSON that is nested too deep to be looked through
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
+    """The members of two outputs that differ; of data the forms."""
+    for key in {*one, *other}:
+        a, b = one.get(key), other.get(key)
+        if key == "data" and isinstance(a, Mapping) and isinstance(b, Mapping):
+            yield from _differing(a, b)
+        elif not same(a, b):
+            yield str(key)
 
 
 def _pieces(outputs: Sequence[Any] | None, noise: Noise) -> list[Piece]:

@@ -36,6 +36,13 @@ def _gap(
 ) -> Iterator[Entry]:
     """The entries for lines that gave way to others: those that are alike are patched."""
     i, j = old[0], new[0]
+    sizes = old[1] - i, new[1] - j
+    if 0 in sizes or (sizes == (1, 1) and not _one(a[i], b[j], likeness)):
+        yield from entries.replaced(i, b[slice(*new)], sizes[0])
+        return
+    if sizes == (1, 1):
+        yield entries.patch(i, _line(a[i], b[j]))
+        return
     pairs = [(old[0] + x, new[0] + y) for x, y in _alike(a[slice(*old)], b[slice(*new)], likeness)]
     for x, y in [*pairs, (old[1], new[1])]:
         yield from entries.replaced(i, b[j:y], x - i)
@@ -66,9 +73,9 @@ def _alike(a: Sequence[str], b: Sequence[str], likeness: Likeness) -> list[tuple
 
 def _one(x: str, y: str, likeness: Likeness) -> bool:
     """Whether a line is another one edited, and short enough for its signs or words to be compared."""
-    start, end = common_ends(x, y)
+    start, end = ends = common_ends(x, y)
     inner = (len(x) - start - end) * (len(y) - start - end)
-    return (inner <= _SIGNS or len(x) + len(y) < _LONG) and likeness.ratio(x, y) > 0
+    return (inner <= _SIGNS or len(x) + len(y) < _LONG) and likeness.ratio(x, y, ends) > 0
 
 
 def _line(before: str, after: str) -> list[Entry]:
@@ -76,6 +83,8 @@ def _line(before: str, after: str) -> list[Entry]:
     start, end = common_ends(before, after)
     ones = _WORD.findall(before, start, len(before) - end)
     others = _WORD.findall(after, start, len(after) - end)
+    if not ones or not others or len(ones) == len(others) == 1:
+        return entries.replaced(start, "".join(others), len(before) - start - end)
     places = _starts(ones, start)
     found: list[Entry] = []
     for op, i1, i2, j1, j2 in opcodes(ones, others):

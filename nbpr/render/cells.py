@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 
 from nbpr.diff.changes import CellChange, Detail, NotebookDiff
+from nbpr.diff.likeness import common_ends
 from nbpr.diff.lines import Line, tagged
 from nbpr.render import escape
-from nbpr.render.folding import Fold, fold
+from nbpr.render.folding import Fold, fold, shortened
 from nbpr.render.report import value_text
 
 _KINDS = {"outputs": "outputs only"}
@@ -26,10 +27,13 @@ def source(change: CellChange) -> list[Line | Fold]:
 
 
 def outputs(change: CellChange) -> list[Line | Fold]:
-    """The lines of the cell's outputs worth showing: none if they are the same, or went with the cell."""
+    """The lines of the cell's outputs worth showing: none if they are the same, or went with the cell.
+
+    Of very many the first: what is left out is said.
+    """
     if change.kind == "removed" or not any(line.tag != " " for line in change.output_lines):
         return []
-    return fold(change.output_lines)
+    return shortened(fold(change.output_lines))
 
 
 def outputs_title(change: CellChange) -> str:
@@ -78,15 +82,17 @@ def remarks(diff: NotebookDiff) -> list[str]:
     if counted:
         found.append(f"{counted} execution counts changed, the outputs did not")
     if diff.noisy:
-        found.append(f"{diff.noisy} cells' outputs differ in noise alone (times taken, addresses, random ids)")
+        whose = "cell's" if diff.noisy == 1 else "cells'"
+        found.append(f"{diff.noisy} {whose} outputs differ in noise alone (times taken, addresses, random ids)")
     if diff.coarse:
         found.append("so much differs that cells may be shown as replaced which were edited")
     return found
 
 
 def detail_text(detail: Detail) -> str:
-    """A change of a member on one line."""
-    before, after = (escape.cut(value_text(value), 100) for value in (detail.before, detail.after))
+    """A change of a member on one line; of long values the part that differs."""
+    texts = value_text(detail.before), value_text(detail.after)
+    before, after = (escape.cut(text, 100, common_ends(*texts)[0]) for text in texts)
     return f"{detail.name}: {before} → {after}"
 
 

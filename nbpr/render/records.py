@@ -7,6 +7,7 @@ from typing import Any
 
 from nbpr.render.columns import table
 from nbpr.render.escape import one_line, pieces
+from nbpr.render.report import value_text
 
 Record = Mapping[str, Any]
 
@@ -31,6 +32,30 @@ def ran(records: Sequence[Record], width: int, colour: bool) -> str:
     ]
     shown = table(["notebook", "status", "cells", "time", "run"], rows, width, colour)
     return "\n\n".join([shown, *_failures(records)])
+
+
+def swept(records: Sequence[Record], width: int, colour: bool) -> str:
+    """Runs with different parameters side by side: parameters, scraps, and below what each failed one failed at."""
+    names = [list(dict.fromkeys(name for record in records for name in record[key])) for key in _SIDES]
+    several = len({record["notebook"] for record in records}) > 1
+    rows = [
+        [
+            *([record["notebook"]] if several else []),
+            *(_value(record[key], name) for key, every in zip(_SIDES, names, strict=True) for name in every),
+            record["reason"] or ("proven" if record["cached"] else record["status"]),
+            f"{record['duration_seconds']:.1f} s",
+        ]
+        for record in records
+    ]
+    head = [*(["notebook"] if several else []), *names[0], *names[1], "status", "time"]
+    return "\n\n".join([table(head, rows, width, colour), *_failures(records)])
+
+
+_SIDES = ("parameters", "scraps")
+
+
+def _value(of: Mapping[str, Any], name: str) -> str:
+    return value_text(of[name]) if name in of else ""
 
 
 def validated(result: Mapping[str, Any]) -> str:

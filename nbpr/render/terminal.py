@@ -128,7 +128,7 @@ def _cell(change: CellChange, colour: bool, width: int, outputs: bool) -> Iterat
 
 def _line(line: Line | Fold, colour: bool) -> str:
     if isinstance(line, Fold):
-        return paint("dim", f"  … {line.text}", colour)
+        return paint("dim", f"  … {line.text}" + (" (nbpr diff --json has all)" if line.holds_changes else ""), colour)
     name = _COLOURS[line.tag]
     tag = "! " if line.tag == "!" else line.tag
     return paint(name, tag, colour) + _text(line, name, colour)

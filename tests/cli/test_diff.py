@@ -99,6 +99,10 @@ def test_stat_and_no_outputs(pair: Path) -> None:
         "1 notebook changed, 2 of 2 cells changed (+0 −0 ~2)",
     ]
     assert "score" not in nbpr(pair, "before.ipynb", "after.ipynb", "--no-outputs").stdout
+    for form in ("markdown", "html"):
+        done = nbpr(pair, "before.ipynb", "after.ipynb", "--no-outputs", "--format", form)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "are for a terminal" in done.stderr
 
 
 def test_exit_codes(pair: Path) -> None:
@@ -186,3 +190,10 @@ def test_without_a_pager_it_is_written_plainly(pair: Path, environ: dict[str, An
 def test_neither_json_nor_nothing_is_paged(pair: Path, pager: str) -> None:
     assert json.loads(on_a_terminal(pair, "before.ipynb", "after.ipynb", "--json", PAGER=pager))
     assert on_a_terminal(pair, "before.ipynb", "before.ipynb", PAGER=pager) == ""
+
+
+def test_what_a_terminal_cannot_show_is_spelled_out(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = nbpr(pair, "before.ipynb", "after.ipynb")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "(+0 \\u22120 ~2)" in done.stdout

@@ -25,6 +25,11 @@ NOISY: dict[str, tuple[Any, Any]] = {
         stream("12.3 ms ± 4.5 µs per loop (mean ± std. dev. of 7 runs, 100 loops each)\n"),
         stream("1.1 s ± 45.1 ms per loop (mean ± std. dev. of 7 runs, 1 loop each)\n"),
     ),
+    "elapsed": (stream("Elapsed time: 3.21\n"), stream("Elapsed time: 12.5\n")),
+    "pace": (
+        stream("10/10 [00:10<00:00, 9.9it/s]\n", "stderr"),
+        stream("10/10 [01:02:11<00:00,  1.2 examples/s]\n", "stderr"),
+    ),
     "took": (stream("training took 3.2 s\n"), stream("training took 1 min 12 s\n")),
     "address": (
         display(text_plain="<function f at 0x7f12345678a0>"),
@@ -60,6 +65,18 @@ NOISY: dict[str, tuple[Any, Any]] = {
 }
 
 RESULTS: dict[str, tuple[Any, Any]] = {
+    "what a bar's user put after its pace": (
+        stream("100%|##| 10/10 [00:10<00:00, 9.9it/s, loss=0.32]\n", "stderr"),
+        stream("100%|##| 10/10 [00:11<00:00, 9.1it/s, loss=0.99]\n", "stderr"),
+    ),
+    "what stands after a time": (stream("Total time: 5 h, 12 alerts\n"), stream("Total time: 5 h, 3 alerts\n")),
+    "no time at all": (stream("CPU times: 12 alerts\n"), stream("CPU times: 99 alerts\n")),
+    "duration of something": (stream("trip duration: 14 min\n"), stream("trip duration: 27 min\n")),
+    "what a short text did not overwrite": (stream("loss 0.5\r \n"), stream("loss 0.9\r \n")),
+    "a digest in JSON": tuple(display(application_json={"md5": digest}, text_plain="<JSON>") for digest in HEXES),
+    "a value under one of several ids": tuple(
+        display(**{"application_vnd.x+json": {UUIDS[0]: value, UUIDS[1]: 2}}) for value in (1, 7)
+    ),
     "number": (stream("loss 0.31\n"), stream("loss 0.32\n")),
     "duration that is the result": (stream("p95 latency: 12.3 ms\n"), stream("p95 latency: 900 ms\n")),
     "date that is the result": (stream("last seen 2026-01-01 10:00:00\n"), stream("last seen 2026-01-02 10:00:00\n")),

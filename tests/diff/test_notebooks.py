@@ -250,3 +250,15 @@ def test_cells_with_new_ids_move_by_their_content() -> None:
     diff = compare("a.ipynb", book(a, b, c), book({**c, "id": "x"}, {**a, "id": "y"}, {**b, "id": "z"}))
     assert kinds(diff) == ["moved", "unchanged", "unchanged"]
     assert diff.ids_changed == 2
+
+
+def test_a_cell_of_a_doubled_id_that_stays_has_not_moved() -> None:
+    cells = [code("one two three", "a"), code("same here", "d"), code("another one", "d")]
+    found = compare("a.ipynb", book(*cells), book(cells[0], code("entirely other words", "d"), cells[2]))
+    assert not any(change.moved for change in found.cells)
+
+
+def test_line_ends_that_change_places_are_said() -> None:
+    found = compare("a.ipynb", book(code("a\r\nb\nc", "a")), book(code("a\nb\r\nc", "a")))
+    assert [detail.name for detail in found.cells[0].details] == ["line endings"]
+    assert found.cells[0].kind == "modified"

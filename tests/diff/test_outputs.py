@@ -79,6 +79,17 @@ def test_a_change_without_a_text_is_remarked() -> None:
     assert said([stream("\x1b[31mx")], [stream("x")]) == [" x", "!changed in metadata, same text"]
 
 
+def test_another_form_is_remarked_beside_lines_that_changed() -> None:
+    plots = [{"output_type": "display_data", "metadata": {}, "data": {"text/html": "<div>", "x/plot": n}} for n in "12"]
+    found = said([stream("a\n"), plots[0]], [stream("b\n"), plots[1]])
+    assert found == ["-a", "+b", " <div>", "! changed in x/plot, same text".replace("! ", "!")]
+
+
+def test_another_traceback_is_no_metadata() -> None:
+    errors = [{"output_type": "error", "ename": "E", "evalue": "v", "traceback": [text]} for text in "ab"]
+    assert said(errors[:1], errors[1:]) == [" E: v", "!changed in traceback, same text"]
+
+
 def test_execution_counts_are_no_result() -> None:
     before, after = ({**display(text_plain="x"), "execution_count": n} for n in (1, 2))
     assert not outputs.changed([before], [after])

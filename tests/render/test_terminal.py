@@ -173,3 +173,31 @@ def test_several_notebooks_stand_below_a_list_of_them() -> None:
     assert shown.startswith(terminal.render(diffs, colour=False, width=80, stat=True) + "\n\none.ipynb: 1 of 1 cell")
     alone = terminal.render(diffs[:1], colour=False, width=80)
     assert alone.startswith("one.ipynb: 1 of 1 cell")
+
+
+def test_of_long_values_the_part_that_differs_is_shown() -> None:
+    one, other = (book(code("x", "a", metadata={"note": "n" * 300 + end})) for end in "12")
+    line = next(line for line in shown(compare("a.ipynb", one, other)).split("\n") if "metadata.note" in line)
+    before, after = line.split(" → ")
+    assert (before[-2:], after[-2:]) == ("n1", "n2")
+
+
+def test_of_very_many_lines_both_sides_are_shown_and_the_rest_is_counted() -> None:
+    one, other = (book(code("x", "a", outputs=[stream("".join(f"{n} {w}\n" for n in range(900)))])) for w in "ab")
+    lines = shown(compare("a.ipynb", one, other)).split("\n")
+    assert len(lines) < 150
+    assert {"-0 a", "+0 b", "  … 840 more removed lines (nbpr diff --json has all)"} <= set(lines)
+    assert lines[-1] == "  … 840 more added lines (nbpr diff --json has all)"
+
+
+def test_of_very_many_places_the_first_are_shown() -> None:
+    sides = ["".join(f"line {n}\n{word if n % 2 else n}\n" for n in range(900)) for word in ("old", "new")]
+    one, other = (book(code("x", "a", outputs=[stream(text)])) for text in sides)
+    lines = shown(compare("a.ipynb", one, other)).split("\n")
+    assert sum(line in ("-old", "+new") for line in lines) == 300
+    assert "more changed lines" in lines[-1]
+
+
+def test_one_cell_is_one() -> None:
+    one, other = (book(code("x", "a", outputs=[stream(f"took {n} s\n")])) for n in (3, 5))
+    assert "1 cell's outputs differ in noise alone" in shown(compare("a.ipynb", one, other))

@@ -13,7 +13,7 @@ from markupsafe import escape as html
 from nbpr.diff import lines
 from nbpr.diff.lines import Line
 from nbpr.render import escape
-from nbpr.render.folding import CONTEXT, near
+from nbpr.render.folding import CONTEXT, Fold, near
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
@@ -57,15 +57,15 @@ class _Row(NamedTuple):
     tokens: Sequence[Token]
 
 
-def diff(found: Sequence[Line], language: str = "") -> Markup:
+def diff(found: Sequence[Line | Fold], language: str = "") -> Markup:
     """Lines as they come from `nbpr.diff`, with numbers, unchanged ones that are far from any change folded.
 
     `language` is a name that Pygments knows, "" for plain text. Where lines only came or only went, or nothing
-    changed, there is one column.
+    changed, there is one column. What was left out before says so in its place.
     """
     shown = found[:LINES]
-    tags = {line.tag for line in shown}
     rows = list(_rows(shown, language))
+    tags = {row.line.tag for row in rows}
     body = "".join(_blocks(rows, fold=tags - {" "} != set() and " " in tags))
     left = len(found) - len(shown)
     more = f'<p class="cut">… {left:,} more line{"" if left == 1 else "s"} not shown</p>' if left else ""
@@ -109,12 +109,17 @@ def _row(row: _Row) -> str:
     return f'<div class="l {kind}" data-n="{number}">{text}</div>'
 
 
-def _rows(found: Sequence[Line], language: str) -> Iterator[_Row]:
+def _rows(found: Sequence[Line | Fold], language: str) -> Iterator[_Row]:
     """The lines numbered; each side is coloured as the whole text that it is."""
-    sides = [tuple(line.text for line in found if line.tag in tags) for tags in (" -", " +")]
+    there = [line for line in found if isinstance(line, Line)]
+    sides = [tuple(line.text for line in there if line.tag in tags) for tags in (" -", " +")]
     old, new = (iter(tokens(side, language)) for side in sides)
     before = after = 0
     for line in found:
+        if isinstance(line, Fold):
+            before, after = before + line.lines * ("removed" in line.what), after + line.lines * ("added" in line.what)
+            yield _Row(Line("!", f"… {line.text} not shown"), before, after, [("", f"… {line.text} not shown")])
+            continue
         before, after = before + (line.tag in " -"), after + (line.tag in " +")
         one = next(old) if line.tag in " -" else [("", line.text)]
         other = next(new) if line.tag in " +" else one

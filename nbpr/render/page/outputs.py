@@ -12,6 +12,7 @@ from nbpr.diff import lines, tables
 from nbpr.diff import outputs as told
 from nbpr.diff.pictures import compare_pictures
 from nbpr.render import escape
+from nbpr.render.folding import shortened
 from nbpr.render.page import ansi, code, prose, sanitise
 from nbpr.render.page.pictures import Album, Picture
 from nbpr.render.page.units import Unit, pairs, units
@@ -52,7 +53,7 @@ def _changed(before: Unit | None, after: Unit | None, album: Album) -> Iterator[
     elif after.kind == "html":
         yield _tables(before, after)
     else:
-        yield _texts(before, after)
+        yield _texts(before, after, album)
         if after.kind in ("markdown", "latex"):
             yield _two(_rendered(before, album), _rendered(after, album))
 
@@ -124,12 +125,14 @@ def _two(before: Markup, after: Markup) -> Markup:
     return Markup('<div class="two">{}{}</div>').format(half.format("Before", before), half.format("After", after))
 
 
-def _texts(before: Unit, after: Unit) -> Markup:
+def _texts(before: Unit, after: Unit, album: Album) -> Markup:
     """The texts by line; where they say the same and are not, the forms that differ are named."""
     old, new = (_lines(unit) for unit in (before, after))
-    found = lines.compare(old, new)
+    run = album.run(len(old) + len(new))
+    found = lines.compare(old, new, run)
     if any(line.tag != " " for line in found):
-        return Markup('<div class="unit">{}{}</div>').format(code.diff(found), _live(after))
+        body = code.diff(shortened(found, run, 4 * run))
+        return Markup('<div class="unit">{}{}</div>').format(body, _live(after))
     what = _live(after) or Markup('<p class="remark">Changed, with the same text.</p>')
     return Markup('<div class="unit">{}</div>').format(what)
 

@@ -10,12 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbpr.diff.pictures import decoded
+from nbpr.render.folding import RUN
 
 #: So many bytes of pictures stand in the page itself; what is more goes into files beside it, or is left out.
 INLINE = 5_000_000
 
 #: And so many bytes of pictures that only show where others differ.
 EXTRA = 2_000_000
+
+#: And so many lines of outputs that changed; of those that come after, the first of each run stand there.
+LINES = 30_000
 
 _MAGIC = {
     "image/png": (b"\x89PNG\r\n\x1a\n",),
@@ -49,12 +53,14 @@ class Picture:
 class Album:
     """The pictures of one page: those that fit stand in it, others go to `beside`, a file each, where there may be any.
 
-    `folder` is the path of those files from the page, None where the page stands alone.
+    `lines` is how many lines of outputs there is room for beside them. `folder` is the path of those files from the
+    page, None where the page stands alone.
     """
 
     folder: str | None = None
     room: int = INLINE
     extra: int = EXTRA
+    lines: int = LINES
     beside: dict[str, bytes] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
 
@@ -67,6 +73,11 @@ class Album:
         self.room -= len(picture.data)
         self._seen.add(picture.name)
         return True
+
+    def run(self, lines: int) -> int:
+        """How many lines of a run of so many are shown of an output: a page full of them cannot be opened."""
+        most, self.lines = (lines if self.lines > 0 else RUN), self.lines - lines
+        return most
 
     def spare(self, picture: Picture) -> bool:
         """Whether there is room for a picture that a reader can do without."""

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbpr.diff import lines
+from nbpr.render.folding import shortened
 from nbpr.render.page import code
 
 
@@ -26,6 +27,14 @@ def test_numbers_are_those_of_each_side() -> None:
     shown = code.diff(lines.compare(["a", "b", "c"], ["b", "x", "c"]))
     found = re.findall(r'<div class="l ?(\w?)"(?: aria-hidden="true")? data-n="(\d+)">(\w)', shown)
     assert found == [("o", "1", "a"), ("", "2", "b"), ("w", "1", "b"), ("n", "2", "x"), ("", "3", "c"), ("w", "3", "c")]
+
+
+def test_numbers_go_on_after_lines_that_are_left_out() -> None:
+    found = lines.compare([*"abcdef", "end"], [*"uvwxyz", "end"])
+    shown = code.diff(shortened(found, run=2))
+    assert "… 4 more removed lines not shown" in shown
+    assert 'data-n="7">end' in shown
+    assert shown.count('class="l o"') == shown.count('class="l n"') == 2
 
 
 def test_what_did_not_change_is_folded_and_still_there() -> None:

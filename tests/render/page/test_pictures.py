@@ -53,3 +53,8 @@ def test_pictures_of_differences_do_not_take_the_room_of_others() -> None:
         False,
     ]
     assert album.inline(one)
+
+
+def test_a_page_full_of_lines_shows_the_first_of_each_run() -> None:
+    album = Album(lines=100)
+    assert (album.run(90), album.run(90), album.run(90)) == (90, 90, 60)
