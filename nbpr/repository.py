@@ -105,7 +105,9 @@ class Repository(Objects):
         return found
 
     def remote_url(self, remote: str) -> str:
-        """Where a remote is, with `url.*.insteadOf` applied."""
+        """Where a remote is, with `url.*.insteadOf` applied; an address is where it says."""
+        if ":" in remote:
+            return redaction.know_url(remote)
         return redaction.know_url(self.git("remote", "get-url", "--", remote))
 
     def credential(self, url: str) -> tuple[str, str] | None:
@@ -199,6 +201,13 @@ class Repository(Objects):
         words = ("push", "--atomic", "--porcelain", "--no-verify", "--quiet", "--no-follow-tags", "--no-signed")
         settings = ("push.pushOption=", f"remote.{remote}.mirror=false", "push.recurseSubmodules=no")
         self._reach(*words, *leases, "--", remote, *refspecs, settings=settings)
+
+    def push_for_review(self, remote: str, sha: str, base: str, options: Iterable[str]) -> None:
+        """Push a commit to `refs/for/<base>`, as AGit has it, with push options."""
+        given = [word for option in options for word in ("--push-option", option)]
+        words = ("push", "--porcelain", "--no-verify", "--quiet", "--no-follow-tags", "--no-signed")
+        settings = (f"remote.{remote}.mirror=false", "push.recurseSubmodules=no")
+        self._reach(*words, *given, "--", remote, f"{sha}:refs/for/{base}", settings=settings)
 
     def _reach(self, *words: str, settings: Sequence[str] = ()) -> Completed:
         """Run a git command that talks to a remote, and say what its failure means."""

@@ -95,6 +95,7 @@ def bring_up_to_date(forge: Forge, branches: Branches, config: Config, names: It
     further = sorted(name for name in forge.branches() if not name.startswith((own, *names)))
     if further:
         branches.fetch(f"{name}*" for name in further)
+    forge.catch_up((own, *names))
 
 
 def is_path(url: str) -> bool:

@@ -29,6 +29,9 @@ class Api(Protocol):
     def may_push(self) -> bool:
         """Whether the token's owner may push to the repository. Raises `NotAllowed` for one that cannot be seen."""
 
+    def fork(self, login: str, *, make: bool) -> str | None:
+        """`owner/name` of the fork that `login` has, or None; with `make` it is made, unless the server refuses."""
+
     def pulls(self, state: str) -> Iterable[PullRequest]:
         """The pull requests that are open, or closed (merged ones too); of the closed ones those that matter."""
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from nbpr.errors import Conflict, NotAllowed
+from nbpr.forges import forking
 from nbpr.forges.answer import Answer
 from nbpr.forges.api import Said
 from nbpr.forges.choice import Address
@@ -56,6 +57,10 @@ class GiteaApi:
         if answer.data.get("archived"):
             raise NotAllowed(f"{self.repo} is archived; it takes no pull requests")
         return bool((answer.data.get("permissions") or {}).get("push"))
+
+    def fork(self, login: str, *, make: bool) -> str | None:
+        """The fork that `login` has."""
+        return forking.fork(self._client, self.repo, login, {"limit": PAGE}, make=make)
 
     # -- pull requests -------------------------------------------------------------------------------------
 

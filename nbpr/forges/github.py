@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from nbpr.errors import BadInput, Conflict, NotAllowed
+from nbpr.forges import forking
 from nbpr.forges.answer import Answer
 from nbpr.forges.api import Said
 from nbpr.forges.choice import Address
@@ -69,6 +70,10 @@ class GithubApi:
             raise NotAllowed(f"{self.repo} is archived; it takes no pull requests")
         return bool((answer.data.get("permissions") or {"push": True}).get("push"))
 
+    def fork(self, login: str, *, make: bool) -> str | None:
+        """The fork that `login` has."""
+        return forking.fork(self._client, self.repo, login, {"per_page": PAGE}, make=make)
+
     # -- pull requests -------------------------------------------------------------------------------------
 
     def pulls(self, state: str) -> Iterator[PullRequest]:
@@ -114,7 +119,8 @@ class GithubApi:
 
     def _raw(self, head: str, base: str) -> Any:
         """The open pull request of a branch of this repository, as the server has it."""
-        listed = self._client.get(f"{self._at}/pulls", state="open", head=f"{self._owner}:{head}", base=base).data or ()
+        named = head if ":" in head else f"{self._owner}:{head}"
+        listed = self._client.get(f"{self._at}/pulls", state="open", head=named, base=base).data or ()
         return next((one for one in listed if (_head(one), one["base"]["ref"]) == (head, base)), None)
 
     def edit(self, pull: PullRequest, changes: Mapping[str, Any]) -> PullRequest:

@@ -20,6 +20,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from nbpr import __version__, redaction
 from nbpr.errors import BadInput, Conflict, NbprError, NotAllowed, OutOfReach
 from nbpr.forges.answer import Answer, Lost, asked_wait, parsed, read
+from nbpr.steps import step
 
 if TYPE_CHECKING:
     import httpx
@@ -106,7 +107,8 @@ class Client:
 
         What it finds is answered with the first status of `accept`.
         """
-        return self._settled(method, path, body, accept, lookup, {})
+        with step(f"{method} {path}"):
+            return self._settled(method, path, body, accept, lookup, {})
 
     def rest(self, seconds: float) -> None:
         """Wait for something that the server is still doing."""

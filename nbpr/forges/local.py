@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -82,6 +82,9 @@ class LocalForge:
         """Those of every pull request that is not closed: whether it is merged shows in them."""
         pulls = (pull for pull in self.find(state=None) if pull.state != "closed")
         return {name for pull in pulls for name in (pull.head, pull.base)}
+
+    def catch_up(self, prefixes: Iterable[str]) -> None:
+        """Nothing: all of it is on the remote."""
 
     def login(self) -> str:
         """Git's author, since there is nobody to log in to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -99,6 +100,9 @@ class Forge(Protocol):
 
     def refspecs(self) -> list[str]:
         """What to fetch from the remote besides branches, for `find` and `get` to be up to date."""
+
+    def catch_up(self, prefixes: Iterable[str]) -> None:
+        """Fetch what of its branches with these prefixes lies elsewhere than on the remote: on a fork."""
 
     def login(self) -> str:
         """Who we are on this forge; for the local one git's author."""

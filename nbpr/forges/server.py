@@ -13,7 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 from nbpr.errors import BadInput, Conflict, NbprError, NotAllowed
+from nbpr.forges.agit import Agit
 from nbpr.forges.api import Api, Said
+from nbpr.forges.forks import Fork
 from nbpr.forges.pullrequest import Opening, PullRequest, State, Status
 from nbpr.repository import RefUpdate, Repository, Stale
 
@@ -32,6 +34,8 @@ class ServerForge:
         self._repository = repository
         self._remote = remote
         self._login: str | None = None
+        self._fork = Fork(api, repository, remote, self._space, self.login)
+        self._agit = Agit(repository, remote, self._space, self.login)
         self._listed: dict[str, list[PullRequest]] = {}
 
     # -- reading -------------------------------------------------------------------------------------------
@@ -43,6 +47,11 @@ class ServerForge:
     def forget(self) -> None:
         """Ask the server anew from here on."""
         self._listed.clear()
+
+    def catch_up(self, prefixes: Iterable[str]) -> None:
+        """Fetch the branches that are on the token owner's fork, if open pull requests are made of such."""
+        self._fork.fetch(prefixes)
+        self._agit.fetch()
 
     def branches(self) -> set[str]:
         """The branches of this repository that open pull requests of ours are made of."""
@@ -62,7 +71,7 @@ class ServerForge:
             if kind not in self._listed:
                 self._listed[kind] = list(self._api.pulls(kind))
         by_number = {pull.number: pull for kind in kinds for pull in self._listed[kind]}
-        pulls = [self._as_merged(pull) for _, pull in sorted(by_number.items())]
+        pulls = [self._as_merged(self._named(pull)) for _, pull in sorted(by_number.items())]
         return [pull for pull in pulls if state is None or pull.state == state]
 
     def get(self, number: int) -> PullRequest:
@@ -71,15 +80,22 @@ class ServerForge:
         return replace(pull, comments=tuple(said.comment for said in self._api.comments(number)))
 
     def ready(self) -> None:
-        """Raises `NotAllowed` if a proposal cannot get through, as far as can be told without writing."""
-        if not self._api.may_push():
-            raise _no_push(self._api.repo, self.login())
+        """See whether branches go to a fork. Raises `Stale` if that one has to be looked at before planning."""
+        if self._api.may_push() or self._fork.is_needed:
+            return
+        if self._fork.look():
+            raise Stale("there is something of ours on the fork, which was not looked at yet")
 
     def _current(self, number: int) -> PullRequest:
         pull = self._api.pull(number)
         if pull is None:
             raise BadInput(f"there is no pull request #{number} in {self._api.repo}", hint="nbpr pulls list")
-        return self._as_merged(pull)
+        return self._as_merged(self._named(pull))
+
+    def _named(self, pull: PullRequest) -> PullRequest:
+        """A pull request of ours by the name that its branch has here, be it on a fork or not."""
+        pull = self._agit.named_here(pull, OURS)
+        return self._fork.named_here(pull) if OURS in pull.body else pull
 
     def _as_merged(self, pull: PullRequest) -> PullRequest:
         """One whose head is reachable from base is merged, also where the server did not notice."""
@@ -109,10 +125,12 @@ class ServerForge:
         Raises `Stale` if the branch is not where it was, `BadInput` if it holds nothing that base has not.
         """
         self._refuse_empty(opening)
+        if self._fork.is_needed:
+            self._take_elsewhere(opening)
         branch = RefUpdate(f"refs/heads/{opening.head}", opening.head_old, opening.head_sha)
         self._publish_claimed(branch, opening.claim)
         with _Pushed(opening.head, opening.head_sha):
-            pull = self._api.create(opening)
+            pull = self._named(self._made(opening))
             self.forget()
             theirs = pull.body if OURS not in pull.body else ""
             body = f"{opening.body}\n\n{theirs}" if theirs.strip() else opening.body
@@ -126,6 +144,22 @@ class ServerForge:
                     reviewers=_both(pull.reviewers, opening.reviewers),
                 ),
             )
+
+    def _take_elsewhere(self, opening: Opening) -> None:
+        """Have the branch go to a fork, or be a topic where a server that knows such makes none."""
+        if self._agit.holds(opening.head):
+            return
+        try:
+            self._fork.take(opening.head)
+        except NotAllowed:
+            if self.name != "gitea":
+                raise
+            self._agit.take(opening)
+
+    def _made(self, opening: Opening) -> PullRequest:
+        if self._agit.holds(opening.head):
+            return self._agit.opened(opening, self._api.pulls("open"))
+        return self._api.create(replace(opening, head=self._fork.named_there(opening.head)))
 
     def update(self, pull: PullRequest, *, head_sha: str | None = None, **changes: Any) -> PullRequest:
         """Push the branch forwards, then change what differs. Nothing that is so already is sent.
@@ -171,7 +205,9 @@ class ServerForge:
         return [one for one in said if one.comment.author == login and one.comment.body.startswith(marker)]
 
     def status(self, sha: str, status: Status) -> None:
-        """Set a commit's status, unless it has it."""
+        """Set a commit's status, unless it has it. Who proposes from a fork may not."""
+        if self._fork.is_used or self._agit.is_used:
+            raise NotAllowed(f"{self.login()} may not write to {self._api.repo}")
         if self._api.statuses(sha).get(status.context) != status:
             self._api.report(sha, status)
 
@@ -238,7 +274,7 @@ class ServerForge:
         """
         if branch.old == branch.new:
             return
-        if claim is None:
+        if claim is None or self._agit.holds(branch.ref.removeprefix("refs/heads/")):
             self._publish([branch])
             return
         name = f"claims/{hashlib.sha256(claim.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
@@ -250,7 +286,11 @@ class ServerForge:
 
     def _publish(self, updates: Sequence[RefUpdate]) -> None:
         """Push refs together, and keep our copies of them in step."""
-        self._repository.publish(self._remote, updates)
+        branch = updates[0].ref.removeprefix("refs/heads/")
+        if self._agit.holds(branch):
+            self._agit.push(branch, updates[0].new)
+        else:
+            self._repository.publish(self._fork.place(branch), updates)
         known = self._repository.refs(self._space)
         copies = [(f"{self._space}/{one.ref.split('/', 1)[1].removeprefix('nbpr/')}", one.new) for one in updates]
         changed = [RefUpdate(ref, known.get(ref), new) for ref, new in copies if new or ref in known]
@@ -274,13 +314,6 @@ class _Pushed:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, NbprError):
             error.context = {**self._context, **error.context}
-
-
-def _no_push(repo: str, login: str) -> NbprError:
-    return NotAllowed(
-        f"{login} may not push to {repo}; nothing was run",
-        hint="ask for the right to write there, or propose from a clone of a fork of yours",
-    )
 
 
 def _both(had: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:

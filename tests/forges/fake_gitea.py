@@ -35,9 +35,16 @@ class FakeGitea(FakeForge):
         return self._of(repo, method, match.group(2) or "", query, body or {}, login)
 
     def _of(self, repo: Repo, method: str, rest: str, query: Mapping[str, str], body: Any, login: str) -> Reply:
+        self._notice(repo)
         asked = f"{method} {rest}"
         if asked == "GET ":
             return Reply(200, self._repo(repo))
+        if asked == "GET /forks":
+            return self._page([self._repo(one) for one in self.forks(repo)], query)
+        if asked == "POST /forks":
+            return self._fork(repo, body, login)
+        if asked == "GET /branches":
+            return Reply(200, [{"name": "main"}])
         if asked == "GET /pulls":
             return self._page([self._pull(repo, one) for one in self._listed(repo, query)], query)
         if asked == "POST /pulls":
@@ -45,7 +52,7 @@ class FakeGitea(FakeForge):
         if match := re.fullmatch(r"(\w+) /pulls/(\d+)", asked):
             return self._one(repo, match.group(1), int(match.group(2)), body)
         if match := re.fullmatch(r"POST /pulls/(\d+)/merge", asked):
-            return self._merge(repo, int(match.group(1)), body)
+            return self._merge(repo, int(match.group(1)), body, login)
         if match := re.fullmatch(r"POST /pulls/(\d+)/requested_reviewers", asked):
             return self._ask(repo, int(match.group(1)), body)
         if match := re.fullmatch(r"(\w+) /issues/(\d+)/comments", asked):
@@ -60,6 +67,10 @@ class FakeGitea(FakeForge):
             return Reply(201, {"id": number, "name": body["name"]})
         if match := re.fullmatch(r"POST /issues/(\d+)/labels", asked):
             return self._label(repo, int(match.group(1)), body)
+        if match := re.fullmatch(r"DELETE /issues/(\d+)/labels/(\d+)", asked):
+            labels = repo.pulls[int(match.group(1))]["labels"]
+            labels[:] = [name for name in labels if repo.labels[name] != int(match.group(2))]
+            return Reply(204)
         if match := re.fullmatch(r"GET /commits/(\w+)/status", asked):
             return self._status(repo, match.group(1))
         if match := re.fullmatch(r"POST /statuses/(\w+)", asked):
@@ -67,6 +78,22 @@ class FakeGitea(FakeForge):
         return self.unknown(method, rest)
 
     # -- pull requests -------------------------------------------------------------------------------------
+
+    def _notice(self, repo: Repo) -> None:
+        """A pull request whose branch somebody deleted is closed, with the head that it had."""
+        for pull in filter(_is_open, repo.pulls.values()):
+            sha = self.head_sha(repo, pull["head"])
+            pull["head_sha"] = sha or pull.get("head_sha")
+            if sha is None:
+                pull["state"] = "closed"
+
+    def _fork(self, repo: Repo, body: Any, login: str) -> Reply:
+        if not self.takes_forks:
+            return _wrong(403, "user is not allowed to create repositories")
+        made = self.fork(repo, login, body.get("name"))
+        if made is None:
+            return _wrong(409, f"repository is already forked by user [uname: {login}]")
+        return Reply(202, self._repo(made))
 
     def _listed(self, repo: Repo, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """As the real one: no filter for `head`; closed ones include merged ones."""
@@ -76,8 +103,12 @@ class FakeGitea(FakeForge):
 
     def _open(self, repo: Repo, body: Any, login: str) -> Reply:
         head, base = body["head"], body["base"]
-        if repo.sha(head) is None or repo.sha(base) is None:
+        sha = self.head_sha(repo, head)
+        home, branch = self.home(repo, head)
+        if sha is None or home is None or repo.sha(base) is None:
             return _wrong(404, "not found")
+        if login in repo.readers and login in home.readers:
+            return _wrong(403, "user must be a collaborator")
         if head == base:
             return _wrong(422, "Invalid PullRequest: There are no changes between the head and the base")
         for one in repo.pulls.values():
@@ -87,6 +118,8 @@ class FakeGitea(FakeForge):
         if not all(isinstance(label, int) for label in body.get("labels", ())):
             return _wrong(422, "[]: json: cannot unmarshal string into Go struct field")
         number = len(repo.pulls) + 1
+        if home is not repo:
+            repo.take_in(home, branch, number)
         pull = {"number": number, "head": head, "base": base, "title": body["title"], "body": body.get("body", "")}
         repo.pulls[number] = {**pull, "user": login, "state": "open", "labels": [], "reviewers": [], "version": 0}
         return Reply(201, self._pull(repo, repo.pulls[number]))
@@ -101,6 +134,13 @@ class FakeGitea(FakeForge):
             return _wrong(409, "the content version does not match")
         if "state" in body and pull["state"] == "merged":
             return _wrong(412, "cannot change state of this pull request, it was already merged")
+        if body.get("base", pull["base"]) != pull["base"]:
+            if repo.sha(body["base"]) is None:
+                return _wrong(404, "not found")
+            others = (one for one in repo.pulls.values() if _is_open(one) and one is not pull)
+            if any((one["head"], one["base"]) == (pull["head"], body["base"]) for one in others):
+                return _wrong(409, "pull request already exists for these targets")
+            pull["base"] = body["base"]
         if body.get("title"):
             pull["title"] = body["title"]
         if body.get("body") is not None:
@@ -109,9 +149,11 @@ class FakeGitea(FakeForge):
         pull["state"] = body.get("state", pull["state"])
         return Reply(201, self._pull(repo, pull))
 
-    def _merge(self, repo: Repo, number: int, body: Any) -> Reply:
+    def _merge(self, repo: Repo, number: int, body: Any, login: str) -> Reply:
         pull = repo.pulls[number]
-        head = repo.sha(pull["head"])
+        head = self.head_sha(repo, pull["head"])
+        if login in repo.readers:
+            return _wrong(405, "User not allowed to merge PR")
         if pull["state"] != "open":
             return _wrong(405, "The PR is already merged")
         if _is_draft(pull["title"]):
@@ -139,6 +181,8 @@ class FakeGitea(FakeForge):
         return Reply(201, [])
 
     def _label(self, repo: Repo, number: int, body: Any) -> Reply:
+        if self.asking in repo.readers:
+            return Reply(403)
         names = {value: name for name, value in repo.labels.items()}
         labels = [*repo.pulls[number]["labels"], *(names[one] for one in body["labels"] if one in names)]
         repo.pulls[number]["labels"] = list(dict.fromkeys(labels))
@@ -177,6 +221,8 @@ class FakeGitea(FakeForge):
     def _report(self, repo: Repo, sha: str, body: Any) -> Reply:
         if not repo.has(sha):
             return Reply(500, {"message": ""})
+        if self.asking in repo.readers:
+            return _wrong(403, "user should have a permission to write to a repo")
         row = {"sha": sha, "context": body["context"], "status": body["state"], "description": body["description"]}
         repo.statuses.append(row)
         return Reply(201, {name: row[name] for name in ("context", "status", "description")})
@@ -192,15 +238,18 @@ class FakeGitea(FakeForge):
 
     def _repo(self, repo: Repo) -> dict[str, Any]:
         owner, name = _user(repo.owner), repo.name
-        rights = {"admin": False, "push": True, "pull": True}
+        rights = self.rights(repo)
+        parent = {"fork": bool(repo.parent), "parent": self._repo(repo.parent) if repo.parent else None}
         facts = {"id": repo.number, "owner": owner, "name": name, "full_name": repo.full_name, "archived": False}
         styles = {"allow_merge_commits": True, "default_merge_style": "merge"}
-        return {**facts, "default_branch": "main", "permissions": rights, **styles, **repo.settings}
+        return {**facts, "default_branch": "main", "permissions": rights, **parent, **styles, **repo.settings}
 
     def _pull(self, repo: Repo, pull: Mapping[str, Any]) -> dict[str, Any]:
         base = {"ref": pull["base"], "sha": repo.sha(pull["base"]), "repo_id": repo.number, "repo": self._repo(repo)}
-        sha = repo.sha(pull["head"]) or pull.get("merged_head")
-        head = {"label": pull["head"], "ref": pull["head"], "sha": sha, "repo_id": repo.number, "repo": base["repo"]}
+        sha = pull.get("merged_head") or self.head_sha(repo, pull["head"]) or pull.get("head_sha")
+        home, branch = self.home(repo, pull["head"])
+        at = {"repo_id": home.number if home else -1, "repo": self._repo(home) if home else None}
+        head = {"label": branch, "ref": branch, "sha": sha, **at}
         url = f"{self.root}/{repo.full_name}/pulls/{pull['number']}"
         return {
             "number": pull["number"],

@@ -48,6 +48,13 @@ class FakeGithub(FakeForge):
         asked = f"{method} {rest}"
         if asked == "GET ":
             return Reply(200, self._repo(repo))
+        if asked == "GET /forks":
+            return self._page([self._repo(one) for one in self.forks(repo)], query)
+        if asked == "POST /forks":
+            return self._fork(repo, body, login)
+        if asked == "GET /branches":
+            repo.settings["asked"] = repo.settings.get("asked", 0) + 1  # it copies after it has answered
+            return Reply(200, [{"name": "main"}] if repo.settings["asked"] > 1 else [])
         if asked == "GET /pulls":
             return self._page([self._pull(repo, one, short=True) for one in self._listed(repo, query)], query)
         if asked == "POST /pulls":
@@ -63,6 +70,8 @@ class FakeGithub(FakeForge):
         if match := re.fullmatch(r"(\w+) /issues/comments/(\d+)", asked):
             return self._comment(repo, match.group(1), int(match.group(2)), body)
         if match := re.fullmatch(r"POST /issues/(\d+)/labels", asked):
+            if login in repo.readers:
+                return _wrong(403, "Resource not accessible by personal access token")
             pull = repo.pulls[int(match.group(1))]
             pull["labels"] = list(dict.fromkeys((*pull["labels"], *body["labels"])))
             return Reply(200, [{"name": name} for name in pull["labels"]])
@@ -75,7 +84,7 @@ class FakeGithub(FakeForge):
     def _notice(self, repo: Repo) -> None:
         """As the real one: a head that base has is merged, a head branch that is gone closes."""
         for pull in repo.pulls.values():
-            head, base = repo.sha(pull["head"]), repo.sha(pull["base"])
+            head, base = self.head_sha(repo, pull["head"]), repo.sha(pull["base"])
             if pull["state"] == "open" and head is None:
                 pull["state"] = "closed"
             elif pull["state"] == "open" and base and head and repo.is_ancestor(head, base):
@@ -83,12 +92,20 @@ class FakeGithub(FakeForge):
 
     # -- pull requests -------------------------------------------------------------------------------------
 
+    def _fork(self, repo: Repo, body: Any, login: str) -> Reply:
+        if not self.takes_forks:
+            return _wrong(403, "Forking is disabled")
+        name = body.get("name") or repo.name
+        had = next((one for one in self.forks(repo) if one.owner == login), None)
+        made = had or self.fork(repo, login, name) or self.fork(repo, login, f"{name}-1")
+        return Reply(202, self._repo(made)) if made else _wrong(403, "name taken")
+
     def _listed(self, repo: Repo, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """As the real one: a `head` without its owner filters nothing."""
         state, head, base = query.get("state", "open"), query.get("head", ""), query.get("base")
         listed = [one for one in repo.pulls.values() if state == "all" or (one["state"] == "open") == (state == "open")]
         if ":" in head:
-            listed = [one for one in listed if f"{repo.owner}:{one['head']}" == head]
+            listed = [one for one in listed if head in (one["head"], f"{repo.owner}:{one['head']}")]
         if base:
             listed = [one for one in listed if one["base"] == base]
         return sorted(listed, key=lambda one: -int(one["number"]))
@@ -98,10 +115,14 @@ class FakeGithub(FakeForge):
         if self.slow:
             self.slow -= 1
             return _invalid({"resource": "PullRequest", "field": "head", "code": "invalid"})
-        if repo.sha(head) is None or repo.sha(base) is None:
-            field = "head" if repo.sha(head) is None else "base"
+        home, branch = self.home(repo, head)
+        sha = self.head_sha(repo, head)
+        if sha is None or repo.sha(base) is None:
+            field = "head" if sha is None else "base"
             return _invalid({"resource": "PullRequest", "field": field, "code": "invalid"})
-        if repo.is_ancestor(str(repo.sha(head)), str(repo.sha(base))):
+        if home is not None and home is not repo:
+            repo.take_in(home, branch, len(repo.pulls) + 1)
+        if repo.is_ancestor(sha, str(repo.sha(base))):
             return _invalid(f"No commits between {base} and {head}")
         if any(one["state"] == "open" and (one["head"], one["base"]) == (head, base) for one in repo.pulls.values()):
             said = f"A pull request already exists for {repo.owner}:{head}."
@@ -126,7 +147,9 @@ class FakeGithub(FakeForge):
 
     def _merge(self, repo: Repo, number: int, body: Any) -> Reply:
         pull = repo.pulls[number]
-        head = repo.sha(pull["head"])
+        head = self.head_sha(repo, pull["head"])
+        if self.asking in repo.readers:
+            return _wrong(403, "Resource not accessible by personal access token")
         if pull["draft"] or pull["state"] != "open" or pull.get("computed") != head:
             pull["computed"] = head
             return _wrong(405, "Pull Request is not mergeable")
@@ -183,6 +206,8 @@ class FakeGithub(FakeForge):
     def _report(self, repo: Repo, sha: str, body: Any) -> Reply:
         if not repo.has(sha):
             return _wrong(422, f"No commit found for SHA: {sha}")
+        if self.asking in repo.readers:
+            return _wrong(404, "Not Found")
         if len(body.get("description", "")) > 140:
             return _invalid("description is too long")
         row = {"sha": sha, "context": body["context"], "state": body["state"], "description": body["description"]}
@@ -199,16 +224,27 @@ class FakeGithub(FakeForge):
 
     def _repo(self, repo: Repo) -> dict[str, Any]:
         facts = {"id": repo.number, "owner": _user(repo.owner), "name": repo.name, "full_name": repo.full_name}
-        rights = {"permissions": {"admin": False, "push": True, "pull": True}, "archived": False}
-        return {**facts, **rights, "default_branch": "main", "allow_merge_commit": True, **repo.settings}
+        rights = {"permissions": self.rights(repo), "archived": False, "fork": bool(repo.parent)}
+        parent = {"parent": self._repo(repo.parent)} if repo.parent else {}
+        return {
+            **facts,
+            **rights,
+            **parent,
+            "default_branch": "main",
+            "allow_merge_commit": True,
+            **{k: v for k, v in repo.settings.items() if k != "asked"},
+        }
 
     def _pull(self, repo: Repo, pull: Mapping[str, Any], *, short: bool = False) -> dict[str, Any]:
         facts = {"id": repo.number, "full_name": repo.full_name, "owner": _user(repo.owner), "name": repo.name}
-        head = {
-            "ref": pull["head"],
-            "sha": repo.sha(pull["head"]) or pull.get("merged_head") or "0" * 40,
-            "repo": facts,
-        }
+        home, branch = self.home(repo, pull["head"])
+        its = (
+            {"id": home.number, "full_name": home.full_name, "owner": _user(home.owner), "name": home.name}
+            if home
+            else None
+        )
+        sha = self.head_sha(repo, pull["head"]) or pull.get("merged_head") or "0" * 40
+        head = {"ref": branch, "sha": sha, "repo": its}
         merged = pull["state"] == "merged"
         number = pull["number"]
         shown = {
@@ -225,7 +261,7 @@ class FakeGithub(FakeForge):
             "user": _user(pull["user"]),
             "labels": [{"name": name} for name in pull["labels"]],
             "requested_reviewers": [_user(name) for name in pull["reviewers"]],
-            "head": {"label": f"{repo.owner}:{pull['head']}", **head},
+            "head": {"label": f"{home.owner if home else '?'}:{branch}", **head},
             "base": {"ref": pull["base"], "sha": repo.sha(pull["base"]), "repo": facts},
         }
         if short:

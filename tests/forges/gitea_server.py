@@ -35,6 +35,7 @@ DB_TYPE = sqlite3
 PATH = {folder}/gitea.db
 [repository]
 ROOT = {folder}/repositories
+ALLOW_FORK_WITHOUT_MAXIMUM_LIMIT = false
 [security]
 INSTALL_LOCK = true
 PASSWORD_HASH_ALGO = pbkdf2$1$8

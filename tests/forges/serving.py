@@ -21,7 +21,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from tests.conftest import git
 from tests.forges.shapes import Shapes
@@ -52,6 +52,9 @@ class Repo:
     statuses: list[dict[str, Any]] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    #: Who may only read, and of what it is a fork.
+    readers: set[str] = field(default_factory=set)
+    parent: Repo | None = None
 
     @property
     def full_name(self) -> str:
@@ -61,6 +64,10 @@ class Repo:
         """Where a branch is."""
         done = self._git("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}")
         return done.stdout.decode().strip() or None
+
+    def take_in(self, other: Repo, branch: str, number: int) -> None:
+        """Have the commits of a fork's branch, under the name that servers give them."""
+        self._git("fetch", "--quiet", str(other.place), f"+refs/heads/{branch}:refs/pull/{number}/head")
 
     def has(self, sha: str) -> bool:
         """Whether there is such a commit."""
@@ -121,6 +128,8 @@ class FakeForge:
         self.faults: dict[int, Fault] = {}
         self.struck: list[int] = []
         self.shapes = Shapes(self.kind, self.api)
+        self.asking = ""
+        self.takes_forks = True
         self._lock = threading.RLock()
         self._numbers = 0
         self._server = _Listening(("127.0.0.1", 0), _handler(self))
@@ -154,6 +163,35 @@ class FakeForge:
         self.repos[made.full_name] = made
         return made
 
+    def fork(self, repo: Repo, login: str, name: str | None) -> Repo | None:
+        """Fork it; None where there is such a repository already."""
+        name = name or repo.name
+        if f"{login}/{name}" in self.repos:
+            return None
+        made = self.repo(login, name)
+        git(made.place, "fetch", "-q", str(repo.place), "+refs/heads/*:refs/heads/*")
+        made.parent = repo
+        return made
+
+    def forks(self, repo: Repo) -> list[Repo]:
+        return [one for one in self.repos.values() if one.parent is repo]
+
+    def home(self, repo: Repo, head: str) -> tuple[Repo | None, str]:
+        """The repository that a head is in (None: gone), and the branch's name there."""
+        owner, colon, branch = head.rpartition(":")
+        if not colon or owner == repo.owner:
+            return repo, branch
+        return next((one for one in self.forks(repo) if one.owner == owner), None), branch
+
+    def head_sha(self, repo: Repo, head: str) -> str | None:
+        """Where a pull request's head is."""
+        home, branch = self.home(repo, head)
+        return home.sha(branch) if home else None
+
+    def rights(self, repo: Repo) -> dict[str, bool]:
+        """What who is asking may do."""
+        return {"admin": False, "push": self.asking not in repo.readers, "pull": True}
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
@@ -179,6 +217,7 @@ class FakeForge:
             complaint = self.shapes.request(method, path, body)
             if complaint:
                 self.errors.append(complaint)
+            self.asking = login or ""
             reply = self.answer(method, path, query, body, login)
             complaint = self.shapes.reply(method, path, reply.status, reply.data)
             if complaint:
@@ -250,6 +289,13 @@ def _handler(forge: FakeForge) -> type[BaseHTTPRequestHandler]:
                 if self.path.startswith("/moved"):
                     return False
                 self._send(Reply(301, None, {"Location": f"/moved{self.path}"}))
+            elif kind.startswith("echo "):  # what it was told, as it was and otherwise written
+                told = _token(self.headers.get("Authorization")) or ""
+                pair = base64.b64encode(f"x-access-token:{told}".encode()).decode()
+                words = f"no {told} {pair} {told.encode().hex()} https://u:{quote(told)}@h/"
+                status = int(kind.removeprefix("echo "))
+                message = {"message": words, "errors": [{"message": told[::-1][::-1]}], "url": words}
+                self._send(Reply(status, message, {"Location": f"/{told}?token={told}", "X-Said": told}))
             elif kind == "away":
                 self._send(Reply(302, None, {"Location": f"http://localhost:1{self.path}"}))
             else:
@@ -302,6 +348,12 @@ def _git_backend(forge: FakeForge, handler: BaseHTTPRequestHandler, path: str, q
     if login is None:
         handler.send_response(401)
         handler.send_header("WWW-Authenticate", 'Basic realm="fake"')
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+        return
+    repo = forge.repos.get(unquote(path).strip("/").partition(".git/")[0])
+    if "git-receive-pack" in path + query and repo is not None and login in repo.readers:
+        handler.send_response(403)
         handler.send_header("Content-Length", "0")
         handler.end_headers()
         return
