@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nbpr import interpreters, notebook, outputs, process, scraps
+from nbpr import interpreters, notebook, outputs, process, redaction, sandbox, scraps
 from nbpr.config import Config
 from nbpr.engines import Executed, Request
 from nbpr.errors import BadInput
@@ -18,7 +20,9 @@ from nbpr.interpreters import Environment, KernelChoice, NoKernel
 from nbpr.notebook import Notebook
 from nbpr.parameters import inspect
 from nbpr.record import Run, RunRecord
+from nbpr.redaction import MASK
 from nbpr.runkey import key_of
+from nbpr.sandbox import Sandbox
 
 
 @dataclass(frozen=True)
@@ -52,15 +56,41 @@ def check_parameters(source: Notebook, given: Mapping[str, Any]) -> None:
 
 
 def check_limits(config: Config) -> None:
-    """Raises `BadInput` for a limit that is asked for and cannot be kept yet: better no run than one without it."""
-    if config.execute.memory is not None:
+    """Raises `BadInput` for a limit that is asked for and cannot be kept here: better no run than one without it."""
+    if config.execute.memory and sys.platform != "linux":
         raise BadInput(
-            "execute.memory cannot be kept yet", hint="leave it out, and limit the whole command (ulimit -v)"
+            "execute.memory can be kept on Linux only", hint="leave it out, and limit the whole command (ulimit -v)"
         )
-    if config.execute.sandbox == "bwrap":
-        raise BadInput(
-            'execute.sandbox = "bwrap" is not there yet', hint='use "auto" or "none", and a container around'
-        )
+    sandbox.wanted(config.execute.sandbox)
+
+
+def secrets_of(wanted: Sequence[str], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The parameters that `NAME=env:VARIABLE` name, with their values, which are kept out of all that is said.
+
+    Raises `BadInput` for a variable that is not set, one that holds a forge's token, and a value that is too short to
+    be told from ordinary text: it could not be kept out of the outputs.
+    """
+    found = dict(_secret(each, environ) for each in wanted)
+    if found:
+        # The variables stand in our own environment, where a kernel of the same user could read them.
+        process.guard()
+        redaction.know(*found.values())
+    return found
+
+
+def _secret(wanted: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    name, _, place = wanted.partition("=")
+    kind, _, variable = place.partition(":")
+    if not name.isidentifier() or kind != "env" or not variable:
+        raise BadInput(f"--secret {name}: NAME=env:VARIABLE is wanted", hint="--secret api_key=env:API_KEY")
+    if variable in process.TOKEN_VARIABLES:
+        raise BadInput(f"--secret {name}: {variable} is a forge's token, which no kernel gets")
+    value = environ.get(variable, "")
+    if not value:
+        raise BadInput(f"--secret {name}: the variable {variable} is not set")
+    if any(len(line.strip()) < redaction.SHORTEST for line in value.splitlines()):
+        raise BadInput(f"--secret {name}: too short to be kept out of outputs: {redaction.SHORTEST} characters a line")
+    return name, value
 
 
 @dataclass(frozen=True)
@@ -112,7 +142,33 @@ class Attempt:
             leave_out_skipped=self.options.validating,
             prepare_only=self.options.prepare_only,
             run_id=self.run_id,
+            memory=limits.memory,
+            processes=limits.processes,
+            max_output=limits.max_output,
+            max_run=limits.max_run,
+            sandbox=self.sandbox,
+            secrets=self.secrets,
         )
+
+    @cached_property
+    def secrets(self) -> dict[str, str]:
+        """Its secret parameters. Raises `BadInput` for one that is not there."""
+        return secrets_of(self.config.execute.secrets)
+
+    @property
+    def sandbox(self) -> Sandbox | None:
+        """The sandbox that its kernel runs in, if it does."""
+        limits = self.config.execute
+        if not sandbox.wanted(limits.sandbox):
+            return None
+        links = (_fixed_part(pattern) for pattern in self.config.link)
+        readable = (*links, *(str(Path(place).expanduser()) for place in limits.readable))
+        return Sandbox(self.root, self.checkout, tuple(self.checkout / place for place in readable), limits.network)
+
+    @property
+    def shown_parameters(self) -> dict[str, Any]:
+        """Its parameters as they may be shown: a mask for each that is a secret."""
+        return {**self.parameters, **dict.fromkeys(self.secrets, MASK)}
 
     def run(self, executed: Executed, choice: KernelChoice | None, environment: Environment | None) -> Run:
         """The run that came of it."""
@@ -125,16 +181,17 @@ class Attempt:
             failed_cell=executed.failed_cell,
             scraps=scraps.values(executed.notebook),
             run_id=self.run_id,
-            run_key=key_of(self.source, self.config, self.options.files, self.parameters),
+            run_key=key_of(self.source, self.config, self.options.files, self.shown_parameters),
             notebook=self.path,
             source_sha256=notebook.source_sha256(self.source),
             output=None,
-            parameters=self.parameters,
+            parameters=self.shown_parameters,
             engine=self.options.engine,
             kernel=choice.name if choice else self.source.kernel,
             environment=environment,
             started=executed.started,
             finished=executed.finished,
+            cut=executed.cut,
         )
         return Run(
             record=record,
@@ -142,7 +199,7 @@ class Attempt:
             config=self.config,
             patterns=self.patterns(environment),
             is_reference=executed.status == "success" and not self.options.prepare_only and self.is_configured,
-            notes=choice.notes if choice else (),
+            notes=(*(choice.notes if choice else ()), *_cuts(executed)),
         )
 
     def without_kernel(self, error: NoKernel) -> Run:
@@ -162,3 +219,18 @@ class Attempt:
         folders = environment.folders if environment else {}
         places = {self.root: "<repo>", self.checkout: "<repo>", Path.home(): outputs.HOME}
         return outputs.patterns([*folders.items(), *places.items()])
+
+
+def _fixed_part(pattern: str) -> str:
+    """The folder below which everything lies that a glob can name."""
+    parts = Path(pattern).parts
+    fixed = next((place for place, part in enumerate(parts) if set(part) & set("*?[")), len(parts))
+    return str(Path(*parts[:fixed]))
+
+
+def _cuts(executed: Executed) -> tuple[str, ...]:
+    """What a reader has to know of outputs that are not all there."""
+    return tuple(
+        f"cell {place}: {count:,} characters of its output are left out (execute.max-output)"
+        for place, count in executed.cut
+    )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
 from nbpr import outputs, reference
+from nbpr.cell import Cell
 from nbpr.config import Config
 from nbpr.engines import FailedCell, Reason, Status
 from nbpr.interpreters import Environment
+from nbpr.notebook import INJECTED
 from nbpr.reference import OWN
 
 
@@ -36,12 +38,15 @@ class RunRecord:
     environment: Environment | None
     started: str
     finished: str
+    cut: tuple[tuple[int, int], ...] = ()
+    cached: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The record as plain JSON, in the order of the fields."""
         plain = {item.name: getattr(self, item.name) for item in fields(self)}
         plain |= {"scraps": dict(self.scraps), "parameters": dict(self.parameters)}
         plain["failed_cell"] = self.failed_cell and self.failed_cell.as_json()
+        plain["cut"] = [{"index": place, "characters": count} for place, count in self.cut]
         plain["environment"] = self.environment and self.environment.as_json()
         return plain
 
@@ -56,6 +61,8 @@ class Run:
     patterns: outputs.Patterns
     is_reference: bool
     notes: tuple[str, ...] = ()
+    #: What it is known by in the cache, where it is kept there.
+    proof: str | None = None
 
     @cached_property
     def reference(self) -> dict[str, Any]:
@@ -78,7 +85,21 @@ class Run:
         """Everything that it put out, and what it was made from."""
         own = {"parameters": dict(self.record.parameters), "source_sha256": self.record.source_sha256}
         metadata = {**self.executed.get("metadata", {}), OWN: own}
-        return reference.to_bytes({**self.executed, "metadata": metadata})
+        cells = self.executed["cells"] if self.went_well else [*self._with_statuses()]
+        return reference.to_bytes({**self.executed, "cells": cells, "metadata": metadata})
+
+    def _with_statuses(self) -> Iterator[dict[str, Any]]:
+        """The cells, each with what became of it where papermill's readers look: completed, failed or pending."""
+        failed = self.record.failed_cell
+        index = -1
+        for cell in self.executed["cells"]:
+            index += INJECTED not in Cell(cell).tags
+            is_failed = failed is not None and (index, Cell(cell).source) == (failed.index, failed.source)
+            status = "failed" if is_failed else "completed" if cell.get("execution_count") else "pending"
+            papermill = {"status": status, "exception": is_failed}
+            is_code = cell.get("cell_type") == "code"
+            metadata = {**Cell(cell).metadata, "papermill": papermill}
+            yield {**cell, "metadata": metadata} if is_code else cell
 
     @property
     def went_well(self) -> bool:

@@ -13,6 +13,8 @@ _HINTS = {
     "cell-timeout": "raise --cell-timeout, or execute.cell-timeout in the configuration",
     "deadline": "raise --timeout, or execute.timeout in the configuration",
     "kernel-died": "kernels die of too little memory, of native code, and of os._exit; run the cell alone to see",
+    "out-of-memory": "raise execute.memory in the configuration, or have the notebook take less at a time",
+    "too-many-processes": "raise execute.processes in the configuration, or have the notebook start fewer at a time",
     "early-exit": "sys.exit() leaves the cells after it unrun; take it out, or raise an exception",
 }
 _LONGEST = 300

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nbpr.interpreters import KernelChoice
+from nbpr.sandbox import Sandbox
 
 Status = Literal["success", "error"]
 Reason = Literal[
@@ -16,6 +17,7 @@ Reason = Literal[
     "deadline",
     "kernel-died",
     "out-of-memory",
+    "too-many-processes",
     "no-kernel",
     "cancelled",
     "early-exit",
@@ -29,6 +31,10 @@ class Request:
     `source` is the notebook's nbformat JSON and is not changed; `timeout` is for the whole run, `cell_timeout`
     for each cell, all in seconds. `environment` is everything that the kernel gets, besides what its interpreter
     adds. With `leave_out_skipped`, cells marked NBVAL_SKIP do not run; with `prepare_only`, none does.
+
+    `memory` (bytes) and `processes` are for the kernel and all that it starts. `max_output` is how many characters
+    of its output a cell may keep, `max_run` how many the whole run; None is no limit. `secrets` are parameters
+    that the kernel gets and that stand as a mask in everything that comes of the run.
     """
 
     source: Mapping[str, Any]
@@ -42,6 +48,12 @@ class Request:
     leave_out_skipped: bool = False
     prepare_only: bool = False
     run_id: str = "run"
+    memory: int | None = None
+    processes: int | None = None
+    max_output: int | None = 10_000_000
+    max_run: int | None = 50_000_000
+    sandbox: Sandbox | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -79,7 +91,8 @@ class Executed:
 
     `notebook` is the source's JSON with the outputs of every cell that ran, the injected parameters cell put in
     and nothing else changed. `message` says in one line why it is an error. `cells_executed` counts the source's
-    code cells that began to run.
+    code cells that began to run. `cut` are places of cells in the source, and how many characters of the output of
+    each are left out.
     """
 
     status: Status
@@ -91,3 +104,4 @@ class Executed:
     duration_seconds: float
     started: str
     finished: str
+    cut: tuple[tuple[int, int], ...] = ()

@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -24,6 +24,8 @@ from nbpr.errors import Missing
 from nbpr.interpreters import PRIVATE
 from nbpr.notebook import INJECTED
 
+#: What of the run's private folder is the kernel's: its kernelspec, its connection file, its sockets.
+FOLDER = "kernel"
 #: How often a stop that somebody asks for is looked for, in seconds.
 _LOOK = 0.2
 
@@ -52,7 +54,8 @@ class Papermill:
         started, clock = _now(), time.monotonic()
         with private_folder() as folder:
             _prepare(folder, request)
-            environment = {**request.environment, "JUPYTER_PATH": str(folder), "JUPYTER_RUNTIME_DIR": str(folder)}
+            jupyter = str(folder / FOLDER)
+            environment = {**request.environment, "JUPYTER_PATH": jupyter, "JUPYTER_RUNTIME_DIR": jupyter}
             with child("nbpr.engines.papermill_child", folder, environment, request.run_id) as running:
                 running.send(_asked(request))
                 why = _follow(running, request, progress or (lambda _: None), stop)
@@ -62,7 +65,12 @@ class Papermill:
 
 def _prepare(folder: Path, request: Request) -> None:
     (folder / "notebook.ipynb").write_text(json.dumps(_runnable(request.source)), encoding="utf-8")
-    request.kernel.write(folder)
+    own = folder / FOLDER
+    own.mkdir()
+    kernel = request.kernel
+    if request.sandbox is not None:
+        kernel = replace(kernel, spec=request.sandbox.around(kernel.spec, own, kernel.executable))
+    kernel.write(own)
 
 
 def _runnable(source: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,6 +96,12 @@ def _asked(request: Request) -> dict[str, Any]:
         "startup_timeout": request.startup_timeout,
         "leave_out_skipped": request.leave_out_skipped,
         "prepare_only": request.prepare_only,
+        "is_sandboxed": request.sandbox is not None,
+        "memory": request.memory,
+        "processes": request.processes,
+        "max_output": request.max_output,
+        "max_run": request.max_run,
+        "secrets": dict(request.secrets),
     }
 
 
@@ -126,21 +140,22 @@ class _Result:
     failed: tuple[int, str, str] | None
     executed: int
     cells: list[dict[str, Any]]
+    cut: dict[str, int]
 
 
 def _result(folder: Path, running: Child, why: Reason | None) -> _Result:
     file = folder / "result.json"
     if not file.exists():
         message = None if why else f"the run's process ended without an answer: {running.last_words}"
-        return _Result(why or "error", message, None, 0, [])
+        return _Result(why or "error", message, None, 0, [], {})
     told = json.loads(file.read_bytes())
     failed = tuple(told["failed"]) if told["failed"] else None
-    return _Result(told["reason"], told["message"], cast(Any, failed), told["executed"], told["cells"])
+    return _Result(told["reason"], told["message"], cast(Any, failed), told["executed"], told["cells"], told["cut"])
 
 
 def _executed(request: Request, result: _Result, seconds: float, started: str) -> Executed:
     notebook = {**request.source, "cells": _filled_in(request.source, result.cells)}
-    stopped = _stopped(result.reason, request)
+    stopped = _stopped(result, request)
     failed = _failed_cell(request.source, result, stopped) if result.failed else None
     return Executed(
         status="success" if result.reason is None else "error",
@@ -149,17 +164,21 @@ def _executed(request: Request, result: _Result, seconds: float, started: str) -
         failed_cell=failed,
         notebook=notebook,
         cells_executed=result.executed,
+        cut=tuple((int(place), count) for place, count in result.cut.items() if place.isdecimal()),
         duration_seconds=round(seconds, 3),
         started=started,
         finished=_now(),
     )
 
 
-def _stopped(reason: Reason | None, request: Request) -> tuple[str, str] | None:
+def _stopped(result: _Result, request: Request) -> tuple[str, str] | None:
     """What stands for the exception in a cell that was stopped from outside."""
-    if reason == "deadline":
+    if result.reason == "deadline":
         return "TimeoutError", f"the run took longer than {request.timeout:g} s"
-    return ("CancelledError", "the run was cancelled") if reason == "cancelled" else None
+    if result.reason == "cancelled":
+        return "CancelledError", "the run was cancelled"
+    name = {"out-of-memory": "OutOfMemory", "too-many-processes": "TooManyProcesses"}.get(result.reason or "")
+    return (name, result.message or "") if name else None
 
 
 def _filled_in(source: Mapping[str, Any], ran: list[dict[str, Any]]) -> list[dict[str, Any]]:

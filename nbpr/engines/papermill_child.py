@@ -8,25 +8,28 @@ in the middle a success. Everything is written to `result.json` in the working d
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 import os
-import time
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nbpr.engines import strays
+from nbpr import process
+from nbpr.engines import strays, watch
+from nbpr.engines.caps import Caps
+from nbpr.engines.client import engine, markers_of, tags
 from nbpr.engines.parent import Parent
-from nbpr.markers import Markers, markers
 from nbpr.notebook import INJECTED, quick_imports
+from nbpr.redaction import Redactor
 
-#: How long nbclient waits for the rest of a cell's output. XPUB_NODROP makes it come, if late.
-_IOPUB_TIMEOUT = 300
-#: How long a cell that took too long may take to say where it was interrupted.
-_LAST_WORDS = 2.0
 #: Longer socket paths are refused by the operating system.
 _SOCKET_PATH = 100
+#: How many messages wait to be read: few, since each may be large, from a kernel that waits for its reader; from
+#: others, whose messages are lost when there is no room for them, many.
+_WAITING = {True: 5, False: 100_000}
 
 
 class Session:
@@ -42,28 +45,45 @@ class Session:
         self.nb: Any = None
         self.begun = 0
         self.failed: tuple[int, str, str] | None = None
+        self.cut: dict[str, int] = {}
+        self.redactor = Redactor(request["secrets"].values())
+        self.caps = Caps(request["max_output"], request["max_run"], self.redactor.known)
+        self.oom_kills = watch.oom_kills()
+        self.passed: str | None = None
 
     # -- the kernel ----------------------------------------------------------------------------------------
 
     def start_kernel(self) -> None:
         """Start the kernel's process; it gets ready by itself."""
+        import zmq.asyncio
         from jupyter_client.manager import AsyncKernelManager
         from jupyter_core.utils import run_sync
 
-        file = str(Path("kernel.json").absolute())
-        # A socket file needs no port and shows no output to the network; ipykernel is known to take it.
-        sockets = self.request["is_ipykernel"] and len(file) < _SOCKET_PATH
+        file = str(Path(os.environ["JUPYTER_RUNTIME_DIR"], "kernel.json").absolute())
+        # A socket file needs no port and shows no output to the network; ipykernel is known to take it, and nothing
+        # else gets into a sandbox.
+        sockets = (self.request["is_ipykernel"] and len(file) < _SOCKET_PATH) or self.request["is_sandboxed"]
         self.kernel = AsyncKernelManager(
             kernel_name=self.request["kernel"], connection_file=file, transport="ipc" if sockets else "tcp"
         )
+        context = zmq.asyncio.Context()
+        context.setsockopt(zmq.RCVHWM, _WAITING[self.request["is_ipykernel"]])
+        self.kernel.client = functools.partial(self.kernel.client, context=context)
         environment = {**self.request["environment"], strays.MARK: os.environ[strays.MARK]}
         with Path("kernel.log").open("wb") as log:
             start = run_sync(self.kernel.start_kernel)
             start(cwd=self.request["cwd"], env=environment, stdout=log, stderr=log)
         self.group = self.kernel.provisioner.pid
         self.parent.say(group=self.group)
+        watch.Watch(os.getpid(), self.request["memory"], self.request["processes"], self.pass_limit)
         if self.stopped:
             self.kill_kernel()
+
+    def pass_limit(self, why: str, message: str) -> None:
+        """Stop a run that has passed a limit, with everything that it has started."""
+        if self.stopped is None:
+            self.stopped, self.passed = why, message
+        strays.end_below(os.getpid())
 
     def kill_kernel(self) -> None:
         """End the kernel at once."""
@@ -80,7 +100,7 @@ class Session:
 
     def stop(self, why: str) -> None:
         """Stop the run: without its kernel it ends by itself, and with everything that ran."""
-        self.stopped = why
+        self.stopped = self.stopped or why
         self.kill_kernel()
 
     # -- the cells -----------------------------------------------------------------------------------------
@@ -89,13 +109,13 @@ class Session:
     def cells(self) -> list[Any]:
         """The cells as they are now, without the two that papermill adds to a notebook that failed."""
         cells = self.nb.cells if self.nb is not None else []
-        return [cell for cell in cells if "papermill-error-cell-tag" not in _tags(cell)]
+        return [cell for cell in cells if "papermill-error-cell-tag" not in tags(cell)]
 
     def is_left_out(self, cell: Mapping[str, Any]) -> bool:
         """Whether a cell does not run: no code, empty, tagged so (nbclient's tag), or marked for nbval so."""
-        if cell["cell_type"] != "code" or not cell["source"].strip() or "skip-execution" in _tags(cell):
+        if cell["cell_type"] != "code" or not cell["source"].strip() or "skip-execution" in tags(cell):
             return True
-        return bool(self.request["leave_out_skipped"]) and _markers(cell).skip
+        return bool(self.request["leave_out_skipped"]) and markers_of(cell).skip
 
     def begin(self, index: int) -> None:
         """Note that a cell begins to run."""
@@ -103,6 +123,19 @@ class Session:
             self.begun += 1
             cells = sum(not self.is_left_out(cell) and not _is_injected(cell) for cell in self.nb.cells)
             self.parent.say(cell=self.begun, cells=cells)
+
+    def end(self, index: int, cut: int) -> None:
+        """Note that a cell has ended, and how many characters of its output are left out."""
+        if cut:
+            self.cut[self.nb.cells[index]["id"]] = cut
+
+    def death(self) -> str:
+        """How the kernel died: by which signal, if by one. A sandbox hands it on as shells do."""
+        started = self.kernel.provisioner.process
+        code = (started and started.poll()) or 0
+        number = -code if code < 0 else code - 128
+        known = {int(each): each.name for each in signal.Signals}
+        return f"the kernel died ({known[number]})" if number in known else "the kernel died"
 
     # -- the run -------------------------------------------------------------------------------------------
 
@@ -114,13 +147,15 @@ class Session:
         except Exception as raised:  # noqa: BLE001 - whatever papermill, nbclient and kernels raise is an outcome
             error = raised
         reason, message = self._told(error)
-        return {
+        told = {
             "reason": reason,
             "message": message,
             "failed": self.failed,
             "executed": self.begun,
             "cells": self.cells,
+            "cut": self.cut,
         }
+        return _known(told, self.redactor) if self.redactor.secrets else told
 
     def _run(self) -> None:
         if not self.request["prepare_only"]:
@@ -130,13 +165,13 @@ class Session:
         from papermill.exceptions import PapermillExecutionError
         from papermill.execute import execute_notebook
 
-        papermill_engines.register("nbpr", _engine(self))
+        papermill_engines.register("nbpr", engine(self))
         # papermill raises after the run for every error output, also for those that the notebook expects.
         with contextlib.suppress(PapermillExecutionError):
             self.nb = execute_notebook(
                 "notebook.ipynb",
                 None,
-                self.request["parameters"],
+                {**self.request["parameters"], **self.request["secrets"]},
                 engine_name="nbpr",
                 kernel_name=self.request["kernel"],
                 language=self.request["language"],
@@ -149,7 +184,7 @@ class Session:
     def _told(self, error: Exception | None) -> tuple[str | None, str | None]:
         """The reason and the message of what happened; None for a success."""
         if self.stopped:
-            return self.stopped, None
+            return self.stopped, self.passed
         if self.failed is not None:
             return self._told_of_cell(error)
         if error is None:
@@ -166,7 +201,9 @@ class Session:
         assert self.failed is not None
         index, name, value = self.failed
         if type(error).__name__ == "DeadKernelError":
-            return "kernel-died", "the kernel died"
+            if value.endswith("(SIGKILL)") and watch.oom_kills() > self.oom_kills:
+                return "out-of-memory", "the operating system ended the kernel for want of memory"
+            return "kernel-died", value
         if type(error).__name__ == "CellTimeoutError":
             return "cell-timeout", value
         if name == "SystemExit" and value in ("", "0", "None"):
@@ -177,94 +214,8 @@ class Session:
         return "error", f"{name}: {value}"
 
 
-def _engine(session: Session) -> Any:
-    """The session as an engine of papermill's."""
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-    from papermill.clientwrap import PapermillNotebookClient
-    from papermill.engines import NBClientEngine
-
-    class Client(PapermillNotebookClient):  # type: ignore[misc]
-        def execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
-            if session.is_left_out(cell):
-                return cell
-            self.allow_errors = _markers(cell).raises
-            session.begin(cell_index)
-            try:
-                return super().execute_cell(cell, cell_index, **options)
-            except CellExecutionError as error:
-                session.failed = (cell_index, *_raised(cell, error))
-                raise
-            except CellTimeoutError:
-                session.failed = (cell_index, "CellTimeoutError", _too_long(session.request["cell_timeout"]))
-                _interrupt(self, cell, cell_index)
-                raise
-            except DeadKernelError:
-                session.failed = (cell_index, "DeadKernelError", "the kernel died")
-                raise
-
-    class Engine(NBClientEngine):  # type: ignore[misc]
-        @classmethod
-        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
-            session.nb = nb_man.nb
-            return Client(
-                nb_man,
-                km=session.kernel,
-                kernel_name=kernel_name,
-                startup_timeout=options["start_timeout"],
-                timeout_func=lambda cell: session.request["cell_timeout"],
-                iopub_timeout=_IOPUB_TIMEOUT,
-                raise_on_iopub_timeout=True,
-                on_notebook_start=lambda **_: setattr(session, "is_ready", True),
-            ).execute()
-
-    return Engine
-
-
-def _raised(cell: Mapping[str, Any], error: Any) -> tuple[str, str]:
-    """What a cell raised, as its output tells it; the kernel's reply knows where there is none, as for magics.
-
-    An exception in `__repr__` is in the output alone: the reply says `NoneType`.
-    """
-    told = [output for output in cell["outputs"] if output["output_type"] == "error"]
-    return (told[-1]["ename"], told[-1]["evalue"]) if told else (error.ename, error.evalue)
-
-
-def _too_long(seconds: float | None) -> str:
-    if seconds is None:
-        return f"the cell's output did not end within {_IOPUB_TIMEOUT} s"
-    return f"the cell took longer than {seconds:g} s"
-
-
-def _interrupt(client: Any, cell: Any, index: int) -> None:
-    """Interrupt a cell that took too long, and take in the traceback that says where it was."""
-    from jupyter_core.utils import run_sync
-    from nbclient.util import ensure_async
-
-    async def last_words() -> None:
-        await ensure_async(client.km.interrupt_kernel())
-        until = time.monotonic() + _LAST_WORDS
-        while time.monotonic() < until:
-            message = await ensure_async(client.kc.iopub_channel.get_msg(timeout=until - time.monotonic()))
-            client.process_message(message, cell, index)
-            if message["msg_type"] == "error":
-                return
-
-    try:
-        run_sync(last_words)()
-    except Exception as error:  # noqa: BLE001 - a kernel that does not answer has said all that it will
-        client.log.debug("no last words: %r", error)
-
-
-def _tags(cell: Mapping[str, Any]) -> list[str]:
-    return list(cell["metadata"].get("tags", ()))
-
-
-def _markers(cell: Mapping[str, Any]) -> Markers:
-    return markers(cell["source"], _tags(cell))
-
-
 def _is_injected(cell: Mapping[str, Any]) -> bool:
-    return INJECTED in _tags(cell)
+    return INJECTED in tags(cell)
 
 
 def _is_of_kernel(error: Exception) -> bool:
@@ -277,11 +228,22 @@ def _last_line(log: Path) -> str:
     return lines[-1].strip() if lines else ""
 
 
+def _known(value: Any, redactor: Redactor) -> Any:
+    """A JSON value without the secrets that are known; those of them that the notebook was given stand as a mask."""
+    if isinstance(value, str):
+        return redactor.known(value)
+    if isinstance(value, Mapping):
+        return {_known(key, redactor): _known(item, redactor) for key, item in value.items()}
+    return [_known(item, redactor) for item in value] if isinstance(value, list | tuple) else value
+
+
 def main() -> None:
     """Do what the parent asks, say so, and be gone, whatever threads and sockets libraries have left open."""
     parent = Parent()
     session = Session(parent.first(), parent)
     strays.adopt()
+    if session.redactor.secrets:
+        process.guard()
     parent.listen(lambda message: session.stop(message["stop"]))
     result = session.run()
     Path("result.part").write_text(json.dumps(result), encoding="utf-8")

@@ -98,12 +98,14 @@ def test_a_parameter_that_cannot_be_assigned_points_at_the_parameters_cell(tmp_p
     assert (executed.failed_cell.index, executed.failed_cell.ename) == (1, "SyntaxError")
 
 
-@pytest.mark.parametrize("end", ["os._exit(1)", "os.kill(os.getpid(), 9)"])
-def test_a_kernel_that_dies_is_noticed_soon(tmp_path: Path, end: str) -> None:
+@pytest.mark.parametrize(
+    ("end", "how"), [("os._exit(1)", ""), ("os.kill(os.getpid(), 9)", " (SIGKILL)"), ("os.abort()", " (SIGABRT)")]
+)
+def test_a_kernel_that_dies_is_noticed_soon(tmp_path: Path, end: str, how: str) -> None:
     nb = notebook("print('ran')", f"import os, time\nopen('at', 'w').write(str(time.time()))\n{end}", "print('no')")
     executed = run(nb, tmp_path)
     assert time.time() - float((tmp_path / "at").read_text()) < 4
-    assert (executed.reason, executed.message) == ("kernel-died", "the kernel died")
+    assert (executed.reason, executed.message) == ("kernel-died", f"the kernel died{how}")
     assert executed.failed_cell is not None
     assert (executed.failed_cell.index, executed.failed_cell.ename) == (1, "DeadKernelError")
     assert texts(executed.notebook) == ["ran\n", "", ""]
