@@ -42,7 +42,8 @@ class Execute:
     """How notebooks run: times in seconds, `memory` in bytes and `processes` for a kernel and all that it starts.
 
     `max_output` is how many characters of its output a cell may keep while it runs, `max_run` how many the whole
-    run; 0 is no limit. A sandbox has no network unless `network` says so, and hides home folders but for `readable`.
+    run; 0 is no limit. `secrets` are parameters and where they come from: `NAME=env:VARIABLE`. A sandbox has no
+    network unless `network` says so, and hides home folders but for `readable`.
     """
 
     timeout: float | None = 1800
@@ -52,10 +53,11 @@ class Execute:
     processes: int = 512
     max_output: int = 10 * MEGABYTE
     max_run: int = 50 * MEGABYTE
-    jobs: int = 1
+    jobs: int | None = None
     env: tuple[str, ...] = ()
     sandbox: Literal["none", "auto", "bwrap"] = "auto"
     network: bool = False
+    secrets: tuple[str, ...] = ()
     readable: tuple[str, ...] = ()
     python: str | None = None
     kernel: str | None = None
@@ -93,6 +95,18 @@ class Diff:
 
 
 @dataclass(frozen=True)
+class Cache:
+    """What is kept of runs that were proven here: up to `max_size` bytes, 0 is nothing, for `max_age` days.
+
+    Without `read` all is run anew, and what comes of it is kept.
+    """
+
+    read: bool = True
+    max_size: int = 1000 * MEGABYTE
+    max_age: float = 14
+
+
+@dataclass(frozen=True)
 class Config:
     """One repository's settings, or with `for_notebook` those of one notebook in it."""
 
@@ -119,6 +133,7 @@ class Config:
     execute: Execute = Execute()
     clean: Clean = Clean()
     diff: Diff = Diff()
+    cache: Cache = Cache()
     checks: Mapping[str, CheckLevel] = field(default_factory=dict)
     scraps: Mapping[str, Bound] = field(default_factory=dict)
     notebook: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -136,7 +151,7 @@ class Config:
 #: The checks whose level can be set.
 CHECKS = ("format", "clean", "execute", "reproduce", "reference", "scraps", "secrets", "size", "weakened")
 
-_Settings = TypeVar("_Settings", Config, Execute, Clean, Diff, Bound)
+_Settings = TypeVar("_Settings", Config, Execute, Clean, Diff, Cache, Bound)
 
 
 def load(
@@ -208,13 +223,14 @@ def _given(table: Mapping[str, Any]) -> dict[str, Any]:
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     """`NBPR_BASE`, `NBPR_EXECUTE_CELL_TIMEOUT`: a setting's name, its section first, in capitals."""
     table: dict[str, Any] = {}
-    for section, kind in ((None, Config), ("execute", Execute), ("clean", Clean), ("diff", Diff)):
+    for section, kind in ((None, Config), ("execute", Execute), ("clean", Clean), ("diff", Diff), ("cache", Cache)):
         for item in fields(kind):
             name = "_".join(["NBPR", *([section] if section else []), item.name]).upper()
             if name in environ and item.name not in (
                 "execute",
                 "clean",
                 "diff",
+                "cache",
                 "scraps",
                 "notebook",
                 "checks",
@@ -248,7 +264,7 @@ def _merged(settings: _Settings, table: Mapping[str, Any], place: str) -> _Setti
 
 
 def _checked(name: str, value: Any, current: Any, kind: str, where: str) -> Any:
-    if name in ("execute", "clean", "diff"):
+    if name in ("execute", "clean", "diff", "cache"):
         return _merged(current, _table(value, where), where)
     if name == "scraps":
         return {
@@ -320,10 +336,11 @@ _KINDS: tuple[tuple[str, str, Any], ...] = (
     ("int", "a whole number", lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 0),
     ("str", "a string", lambda v: isinstance(v, str)),
 )
+#: As Python writes annotations down: with single quotes, whatever the source has.
 _CHOICES = {
-    'Literal["notebook", "repository"]': ("notebook", "repository"),
+    "Literal['notebook', 'repository']": ("notebook", "repository"),
     "OutputPolicy": get_args(OutputPolicy),
-    'Literal["none", "auto", "bwrap"]': ("none", "auto", "bwrap"),
+    "Literal['none', 'auto', 'bwrap']": ("none", "auto", "bwrap"),
 }
 
 

@@ -18,12 +18,15 @@ from typing import Any
 from nbpr import clean, notebook, reference, runs, scraps
 from nbpr.checks import at_levels, execute, format, reproduce, size  # noqa: A004
 from nbpr.checks import scraps as bounds
+from nbpr.checks.reproduce import CellVerdict
 from nbpr.config import Bound, Config
 from nbpr.engines import Progress
 from nbpr.engines.nbval import Comparer
 from nbpr.findings import Finding, Verdict, verdict
 from nbpr.notebook import Notebook
 from nbpr.plans import Plan, Subject, inputs
+from nbpr.presence import proven_in
+from nbpr.proven import file_digest, when
 from nbpr.record import Run
 from nbpr.repository import Entry, Repository
 from nbpr.steps import step
@@ -167,14 +170,19 @@ class _Proving:
 
     def _run(self, findings: list[Finding]) -> Proof:
         with ExitStack() as stack:
-            comparer = stack.enter_context(Comparer())
-            first, second = self._twice()
+            known = self._recalled(self.tree, self.after)
+            verdicts = self._known_to_reproduce(known) if known else None
+            # nbval gets ready while the notebook runs.
+            comparer = stack.enter_context(Comparer()) if verdicts is None else None
+            first, second = (known, None) if known and verdicts is not None else self._twice(known)
             records = [_record(first, "reference", self.run_path if first.is_reference else None)]
-            findings += [*execute.check(first.record.as_json()), *_told(first.notes, self.path)]
+            findings += [*execute.check(first.record.as_json()), *_told((*first.notes, *when(first)), self.path)]
             if not first.went_well:
                 findings = self._with_hint(findings, first)
                 return self._judged(findings, records, None, None)
-            if second is None:
+            if verdicts is not None:
+                findings += reproduce.check(verdicts, self.path)
+            elif second is None or comparer is None:
                 findings.append(self._not_reproduced(first))
             else:
                 records.append(_record(second, "reproduce", None))
@@ -184,8 +192,28 @@ class _Proving:
         findings += self._changed_results(before, first.reference)
         return self._judged(findings, records, before, first.reference, _whole(first))
 
-    def _twice(self) -> tuple[Run, Run | None]:
+    def _recalled(self, tree: str, source: Notebook) -> Run | None:
+        """The run of a notebook in a tree, if it is proven here already."""
+        proven = proven_in(self.repository, self.config, tree)
+        options = runs.Options(checkout=self.repository.root, files=self.tracked)
+        return runs.recall(source, self.path, self.repository.root, self.config, options, proven)
+
+    def _known_to_reproduce(self, run: Run) -> list[CellVerdict] | None:
+        """nbval's verdicts on the second run that there was of a run that is proven; none where it is to have none."""
+        proven = proven_in(self.repository, self.config, self.tree)
+        return proven.known_verdicts(*self._proof(run)) if proven else None
+
+    def _proof(self, run: Run) -> tuple[Any, ...]:
+        """What that a run reproduces hangs on: all that the run does, and what it gave."""
+        return "reproduced", run.proof, reference.to_bytes(_whole(run)), file_digest(self._sanitize_with())
+
+    def _twice(self, known: Run | None) -> tuple[Run, Run | None]:
         """The run, and at the same time one more, unless that is switched off or takes too long."""
+        if known is not None:
+            self.say(f"{self.path}: seeing whether it reproduces")
+            if self.config.reproduce == "auto" and known.record.duration_seconds > self.config.reproduce_below:
+                return known, None
+            return known, self._execute(self.plan.head_sha, self.tree, self.after, self._told("running again"))
         halt, enough = threading.Event(), threading.Event()
         commit, tree, source = self.plan.head_sha, self.tree, self.after
         with ThreadPoolExecutor(2) as pool:
@@ -225,9 +253,10 @@ class _Proving:
         with worktree(self.repository, commit, tree, self.config.link) as made:
             notebook.write(made.root / self.path, source)
             options = runs.Options(checkout=self.repository.root, files=self.tracked)
+            proven = proven_in(self.repository, self.config, tree)
+            asked = (source, self.path, made.root, self.config, options)
             with step(f"run {self.path}"):
-                run = runs.execute(source, self.path, made.root, self.config, options, progress, stop)
-            return replace(run, notes=(*run.notes, *_of_worktree(made)))
+                return runs.execute(*asked, progress, stop, proven, lambda: _of_worktree(made))
 
     def _told(self, what: str) -> Callable[[Progress], None]:
         return lambda progress: self.say(f"{self.path}: {what}, cell {progress.cell} of {progress.cells}")
@@ -245,6 +274,9 @@ class _Proving:
                 for found in execute.check(second.record.as_json())
             ]
         verdicts = comparer.compare(_whole(first), _whole(second), self._sanitize_with())
+        proven = proven_in(self.repository, self.config, self.tree)
+        if proven is not None and first.proof and first.proof == second.proof:
+            proven.judged(verdicts, *self._proof(first))
         return reproduce.check(verdicts, self.path)
 
     def _sanitize_with(self) -> Path | None:
@@ -279,10 +311,12 @@ class _Proving:
             self.config.reproduce == "auto" and seconds > self.config.reproduce_below
         ):
             return run, []
-        self.say(f"{self.path}: running base, for what it gave before")
         tree = self.repository.git("rev-parse", self.plan.base_sha + "^{tree}")
         source = clean.clean(base, self.subject.options)
-        ran = self._execute(self.plan.base_sha, tree, source, self._told("running base"))
+        ran = self._recalled(tree, source)
+        if ran is None:
+            self.say(f"{self.path}: running base, for what it gave before")
+            ran = self._execute(self.plan.base_sha, tree, source, self._told("running base"))
         return (ran.reference if ran.went_well else None), [_record(ran, "baseline", None)]
 
     def _changed_results(self, before: Json | None, after: Json) -> Iterator[Finding]:

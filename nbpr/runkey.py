@@ -32,8 +32,13 @@ _NO_INPUTS = re.compile(
 def is_input(path: str, config: Config) -> bool:
     """Whether runs depend on a tracked file (POSIX, from the root): what `inputs` declares, else almost all."""
     if config.inputs:
-        return any(_pattern(glob).fullmatch(path) for glob in config.inputs)
+        return matches(path, config.inputs)
     return not path.startswith(config.runs.rstrip("/") + "/") and not _NO_INPUTS.fullmatch(path)
+
+
+def matches(path: str, globs: Iterable[str]) -> bool:
+    """Whether a path (POSIX, from the root) is one that globs name, as git reads them."""
+    return any(_pattern(glob).fullmatch(path) for glob in globs)
 
 
 def inputs_of(entries: Iterable[tuple[str, str]], config: Config) -> tuple[tuple[str, str], ...]:

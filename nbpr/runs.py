@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from nbpr import batch, engines, interpreters, notebook, reference
 from nbpr import config as configuration
-from nbpr import engines, interpreters, notebook, reference
 from nbpr.attempt import Attempt, Options, check_limits, check_parameters
 from nbpr.clean import clean
 from nbpr.config import Config
 from nbpr.engines import Progress
-from nbpr.errors import BadInput, NotAllowed
+from nbpr.errors import BadInput
 from nbpr.interpreters import NoKernel
+from nbpr.keeping import check_place, store, store_at
 from nbpr.notebook import Notebook
 from nbpr.places import path_below, root_of
+from nbpr.proven import Proven
 from nbpr.record import Run, RunRecord
 from nbpr.runkey import is_input, key_of
 
@@ -35,12 +37,7 @@ __all__ = [
     "store",
 ]
 
-#: What `runs/.gitignore` holds: runs that are nobody's reference stay out of git.
-_IGNORED = "*.runs/\n"
-
 Follow = Callable[[str, Progress], None]
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 AS_CONFIGURED = Options()
 
@@ -49,7 +46,7 @@ def attempt(source: Notebook, path: str, root: Path, config: Config, options: Op
     """A notebook ready to be run: cleaned, with ids, under its own settings. Raises `BadInput`."""
     own = config.for_notebook(path)
     given = options.parameters or {}
-    check_parameters(source, given)
+    check_parameters(source, {**given, **dict.fromkeys(word.partition("=")[0] for word in own.execute.secrets)})
     return Attempt(clean(source).with_ids(), path, root, own, options, {**own.parameters, **given})
 
 
@@ -61,9 +58,12 @@ def execute(
     options: Options = AS_CONFIGURED,
     progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
+    proven: Proven | None = None,
+    notes: Callable[[], Iterable[str]] = tuple,
 ) -> Run:
-    """Run the notebook `source`, which lies at `path` (POSIX) below `root`, and store nothing.
+    """Run the notebook `source`, which lies at `path` (POSIX) below `root`, and write nothing in the repository.
 
+    What went well is kept in the cache of `proven`, if there is one; `notes` are asked for when it has run.
     What goes wrong in the notebook or with its kernel stands in the record. Raises `BadInput` for an unknown
     parameter, engine or interpreter, `Missing` where a package is not installed.
     """
@@ -75,53 +75,74 @@ def execute(
         choice = tried.choose()
     except NoKernel as error:
         return tried.without_kernel(error)
-    with ThreadPoolExecutor(1) as beside:
-        environment = beside.submit(interpreters.environment, choice)
-        executed = engine.run(tried.request(choice), progress, stop)
-        return tried.run(executed, choice, environment.result())
+
+    def carry_out() -> Run:
+        with ThreadPoolExecutor(1) as beside:
+            environment = beside.submit(interpreters.environment, choice)
+            executed = engine.run(tried.request(choice), progress, stop)
+            run = tried.run(executed, choice, environment.result())
+            return replace(run, notes=(*run.notes, *notes()))
+
+    return proven.carried_out(tried, choice, carry_out) if proven else carry_out()
 
 
-# -- keeping -----------------------------------------------------------------------------------------------
-
-
-def store(run: Run, root: Path) -> Run:
-    """Write a run to its place below `root`: the reference run, or a file that git ignores for any other.
-
-    Raises `BadInput` where a link leads out of the repository, `NotAllowed` where the file system refuses.
-    """
-    record = run.record
-    if run.is_reference:
-        path = reference.run_path(record.notebook, run.config)
-    else:
-        path = reference.other_run_path(record.notebook, run.config, record.run_id)
-    _check_place(root, path)
-    folder = root / run.config.runs
-    _write(root / path, run.reference_bytes if run.is_reference else run.whole_bytes)
-    if not run.is_reference and not (folder / ".gitignore").exists():
-        _write(folder / ".gitignore", _IGNORED.encode())
-    return replace(run, record=replace(record, output=path))
-
-
-def _check_place(root: Path, path: str) -> None:
-    if not (root / path).resolve().is_relative_to(root.resolve()):
-        raise BadInput(f"{path}: a link leads out of the repository", hint="runs are kept in the repository itself")
-
-
-def store_at(run: Run, output: Path) -> Run:
-    """Write a run, with everything that it put out, to a file of the caller's choice."""
-    _write(output, run.whole_bytes)
-    return replace(run, record=replace(run.record, output=str(output)))
-
-
-def _write(path: Path, data: bytes) -> None:
+def recall(
+    source: Notebook, path: str, root: Path, config: Config, options: Options, proven: Proven | None
+) -> Run | None:
+    """The run that `execute` would make, if it is proven here already and may be taken for it; nothing runs."""
+    if proven is None:
+        return None
+    tried = attempt(source, path, root, config, options)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise NotAllowed(f"{path.parent}: cannot be made: {error.strerror}") from None
-    notebook.write(path, data)
+        return proven.run(tried, tried.choose())
+    except NoKernel:
+        return None
+
+
+def told_of(source: Notebook, path: str, root: Path, config: Config, proven: Proven) -> dict[str, Any]:
+    """Whether a notebook is proven: `{"notebook", "key", "why", "facts", "run"}`, `why` where there can be no proof."""
+    tried = attempt(source, path, root, config, AS_CONFIGURED)
+    try:
+        choice = tried.choose()
+    except NoKernel as error:
+        return {"notebook": path, "key": None, "why": error.message, "facts": {}, "run": None}
+    asked, run = proven.question(tried, choice), proven.run(tried, choice)
+    record = run.record.as_json() if run else None
+    return {"notebook": path, "key": asked.key, "why": asked.why, "facts": dict(asked.facts), "run": record}
 
 
 # -- several -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run that is wanted: a notebook (POSIX path below the root), and its parameters if not the configured ones."""
+
+    path: str
+    parameters: Mapping[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called where there are several: the path, with what tells it from others of the notebook."""
+        given = (f"{name}={value}" for name, value in (self.parameters or {}).items())
+        return " ".join((self.path, *given))
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How several runs are done: what is told of them meanwhile, what is kept and taken from before, when it ends.
+
+    `follow` is told of each cell that begins, `ended` of each run, both by the job's name.
+    """
+
+    follow: Follow | None = None
+    ended: Callable[[str, Run], None] | None = None
+    proven: Proven | None = None
+    keep_going: bool = True
+    executor: Callable[[int], Executor] = ThreadPoolExecutor
+
+
+PLAINLY = Ways()
 
 
 def run_notebooks(
@@ -139,31 +160,57 @@ def run_notebooks(
     a file for one notebook or a folder for several, runs go there. Only what is to become a reference run leaves
     cells out that are marked NBVAL_SKIP.
     """
-    sources = _sources(paths, root, config, output, options)
+    jobs = [Job(path, options.parameters) for path in dict.fromkeys(paths)]
+    return [run for run in run_jobs(jobs, root, config, options, Ways(follow), output=output) if run]
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    root: Path,
+    config: Config,
+    options: Options = AS_CONFIGURED,
+    ways: Ways = PLAINLY,
+    *,
+    output: Path | None = None,
+) -> list[Run | None]:
+    """The runs of jobs, in their order, each stored as soon as it is made; as `run_notebooks` says.
+
+    None stands for one that was never begun, since another had failed and `ways` is not to keep going.
+    """
+    paths = list(dict.fromkeys(job.path for job in jobs))
+    sources = _sources(paths, root, config, output)
+    for job in jobs:
+        check_parameters(sources[job.path], job.parameters or {})
     places = _places(sources, output)
-    options = replace(options, validating=_makes_reference(options, output))
 
-    def one(path: str, stop: threading.Event) -> Run:
+    def one(job: Job, stop: threading.Event) -> Run:
         def told(progress: Progress) -> None:
-            if follow is not None:
-                follow(path, progress)
+            if ways.follow is not None:
+                ways.follow(job.name, progress)
 
-        run = execute(sources[path], path, root, config, options, told, stop)
-        return store(run, root) if output is None else store_at(run, places[path])
+        own = replace(options, parameters=job.parameters)
+        own = replace(own, validating=_makes_reference(own, output))
+        asked = (sources[job.path], job.path, root, config, own)
+        run = recall(*asked, ways.proven) or execute(*asked, told, stop, ways.proven)
+        run = store(run, root) if output is None else store_at(run, places[job.path])
+        if ways.ended is not None:
+            ways.ended(job.name, run)
+        return run
 
-    return at_once(one, list(sources), config.execute.jobs)
+    return batch.results(
+        one,
+        jobs,
+        config.execute.jobs or batch.default_jobs(),
+        is_enough=lambda run: not (ways.keep_going or run.went_well),
+        executor=ways.executor,
+    )
 
 
-def _sources(
-    paths: Sequence[str], root: Path, config: Config, output: Path | None, options: Options
-) -> dict[str, Notebook]:
+def _sources(paths: Sequence[str], root: Path, config: Config, output: Path | None) -> dict[str, Notebook]:
     if output is None:
         for run in reference.run_paths(paths, config).values():
-            _check_place(root, run)
-    sources = {path: replace(notebook.read(root / path), name=path) for path in dict.fromkeys(paths)}
-    for source in sources.values():
-        check_parameters(source, options.parameters or {})
-    return sources
+            check_place(root, run)
+    return {path: replace(notebook.read(root / path), name=path) for path in dict.fromkeys(paths)}
 
 
 def _makes_reference(options: Options, output: Path | None) -> bool:
@@ -177,7 +224,9 @@ def planned(
 
     Nothing is run or written. Raises `BadInput`, and `NoKernel` for a notebook that cannot run here.
     """
-    sources = _sources(paths, root, config, output, options)
+    sources = _sources(paths, root, config, output)
+    for source in sources.values():
+        check_parameters(source, options.parameters or {})
     places = _places(sources, output)
     return [_plan(attempt(source, path, root, config, options), places.get(path)) for path, source in sources.items()]
 
@@ -211,22 +260,6 @@ def _places(paths: Mapping[str, Any], output: Path | None) -> dict[str, Path]:
     if len(set(places.values())) < len(places):
         raise BadInput("two of the notebooks have the same name", hint="run them one by one, each with its --output")
     return places
-
-
-def at_once(work: Callable[[Item, threading.Event], Result], items: Sequence[Item], jobs: int) -> list[Result]:
-    """The results of `work` on the items, in their order, `jobs` at a time.
-
-    When one raises, or the user interrupts, those that have begun are told to stop.
-    """
-    stop = threading.Event()
-    with ThreadPoolExecutor(max(1, jobs)) as pool:
-        waiting = [pool.submit(work, item, stop) for item in items]
-        try:
-            return [each.result() for each in waiting]
-        except BaseException:
-            stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def execute_to(

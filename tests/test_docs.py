@@ -159,6 +159,7 @@ def settings() -> dict[str, str]:
         (config.Execute, "execute."),
         (config.Clean, "clean."),
         (config.Diff, "diff."),
+        (config.Cache, "cache."),
         (config.Bound, "scraps.NAME."),
     )
     for kind, prefix in ((config.Config, ""), *sections):

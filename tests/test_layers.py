@@ -34,14 +34,14 @@ ranges history
 diffdriver mergedriver
 setup usersetup driverstate
 setupsteps phantoms workflows drivers
-scraplist paramsfile
+scraplist paramsfile sweeps scraptable
 render
 identity
 forges
 forges.access
 forges.gitea forges.github
 forges.local forges.server
-forges.choice
+forges.agit forges.choice forges.forking forges.forks
 forges.http
 forges.answer forges.api
 forges.pullrequest
@@ -49,7 +49,7 @@ pushed
 staging
 checkout
 branches
-tracked hooks
+tracked hooks presence
 worktrees
 repository
 workspaces
@@ -61,9 +61,13 @@ filters attributes
 filterprocess
 pktline
 runs
+keeping
+proven
 attempt
-record runkey
+record surroundings
+runkey
 engines
+installed
 reference interpreters sandbox
 kernelspecs outputs
 checks
@@ -81,7 +85,7 @@ runstate
 config
 places
 findings
-process
+process runcache batch
 locks steps
 errors
 redaction

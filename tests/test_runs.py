@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ NB = "notebooks/a.ipynb"
 KEYS = [
     "status", "reason", "message", "duration_seconds", "cells_executed", "failed_cell", "scraps", "run_id", "run_key",
     "notebook", "source_sha256", "output", "parameters", "engine", "kernel", "environment", "started", "finished",
+    "cut", "cached",
 ]  # fmt: skip
 
 
@@ -223,15 +223,6 @@ class TestSeveral:
             plan["output"] for plan in planned(["a.ipynb", "b.ipynb"], tmp_path, Config(), output=tmp_path / "out")
         ]
         assert outputs == [f"{tmp_path}/out/a.ipynb", f"{tmp_path}/out/b.ipynb"]
-
-    def test_jobs_run_at_once_and_keep_their_order(self) -> None:
-        meeting = threading.Barrier(2, timeout=10)
-
-        def work(item: int, stop: threading.Event) -> int:
-            meeting.wait()
-            return item * 2
-
-        assert runs.at_once(work, [1, 2, 3, 4], 2) == [2, 4, 6, 8]
 
 
 class TestKeeping:

@@ -50,8 +50,15 @@ def propose(
     python: Annotated[str | None, typer.Option(help="Run with this interpreter.")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds for a whole run.")] = None,
     cell_timeout: Annotated[float | None, typer.Option(help="Seconds for one cell.")] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option("--secret", metavar="NAME=env:VAR", help="A parameter that only the kernel sees; repeatable."),
+    ] = None,
     forge: Annotated[str | None, typer.Option(help="auto, local, gitea or github.")] = None,
     token_file: Annotated[str | None, typer.Option(metavar="FILE", help="Where the forge's token is.")] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Run all anew, whatever is proven here already.")
+    ] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -101,8 +108,16 @@ def propose(
         on_failure=on_failure,
         dry_run=dry_run,
     )
-    execute = {"kernel": kernel, "python": python, "timeout": timeout, "cell_timeout": cell_timeout}
-    settled: Config = config.load(repository.root, {"forge": forge, "token_file": token_file, "execute": execute})
+    execute = {
+        "kernel": kernel,
+        "python": python,
+        "timeout": timeout,
+        "cell_timeout": cell_timeout,
+        "secrets": secret or None,
+    }
+    reading = {"read": False if no_cache else None}
+    flags = {"forge": forge, "token_file": token_file, "execute": execute, "cache": reading}
+    settled: Config = config.load(repository.root, flags)
     with progress_line() as say:
         outcome = proposals.propose(repository, settled, proposal, say)
     result: dict[str, Any] = outcome.as_json()

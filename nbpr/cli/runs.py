@@ -1,14 +1,16 @@
-"""`nbpr run`, `nbpr validate`, `nbpr scraps`: notebooks executed, proved, and what they gave."""
+"""`nbpr run`, `nbpr validate`: notebooks executed, and proved."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from nbpr.cli.output import AsJson, DryRun, colours, note, progress_line, show, width
+from nbpr.cli.output import AsJson, DryRun, colours, note, show, width
 from nbpr.errors import BadInput
 
 if TYPE_CHECKING:
@@ -21,7 +23,23 @@ Kernel = Annotated[str | None, typer.Option(metavar="NAME", help="Run with this 
 Python = Annotated[str | None, typer.Option(metavar="PATH", help="Run with this interpreter, or this environment's.")]
 Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="For the whole run; 0: no limit.", min=0)]
 CellTimeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="For each cell; 0: no limit.", min=0)]
+StartupTimeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="For a kernel to start.", min=0)]
+Memory = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="For a kernel and all that it starts: 500M, 2G. 0: no limit.")
+]
+MaxOutput = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Characters of its output that a cell keeps. 0: no limit.")
+]
+SandboxKind = Annotated[str | None, typer.Option("--sandbox", metavar="KIND", help="auto, bwrap or none.")]
+Secrets = Annotated[
+    list[str] | None,
+    typer.Option("--secret", metavar="NAME=env:VAR", help="A parameter that only the kernel sees; repeatable."),
+]
 Jobs = Annotated[int | None, typer.Option(metavar="N", help="How many notebooks to run at a time.", min=1)]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Run all anew, whatever is proven here already.")]
+KeepGoing = Annotated[
+    bool, typer.Option("--keep-going/--fail-fast", help="Whether one that fails stops the others.", show_default=True)
+]
 Engine = Annotated[str, typer.Option(metavar="NAME", help="What carries out the runs.")]
 
 
@@ -66,7 +84,26 @@ def run(
     python: Python = None,
     timeout: Timeout = None,
     cell_timeout: CellTimeout = None,
+    startup_timeout: StartupTimeout = None,
+    memory: Memory = None,
+    max_output: MaxOutput = None,
+    sandbox: SandboxKind = None,
+    secret: Secrets = None,
     jobs: Jobs = None,
+    sweep: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=V,V", help="Run with each of the values; repeatable: with all.")
+    ] = None,
+    sweep_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Run with each row of a JSON or CSV file of parameters.")
+    ] = None,
+    scraps_to: Annotated[
+        Path | None, typer.Option("--scraps", metavar="FILE", help="Write scraps as .csv, .json or .parquet.")
+    ] = None,
+    keep_going: KeepGoing = True,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Do not run again what is proven here and hangs on nothing that changed.")
+    ] = False,
+    no_cache: NoCache = False,
     engine: Engine = "papermill",
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -82,26 +119,49 @@ def run(
       nbpr run notebooks/*.ipynb --jobs 2
       nbpr run notebooks/health.ipynb -p threshold 0.9 -p regions '["eu"]'
       nbpr run analysis.ipynb -f params.yaml --output /tmp/analysis.ipynb
+      nbpr run analysis.ipynb --sweep alpha=0.1,0.2 --sweep beta=1,2 --scraps results.csv
+      nbpr run analysis.ipynb --sweep-file runs.csv --jobs 4 --resume
     """
-    from nbpr import runs
+    from nbpr import presence, runs, scraptable, sweeps
+    from nbpr.cli.progress import board
     from nbpr.render import records
 
-    root, paths, config = _settled(files, kernel, python, timeout, cell_timeout, jobs, is_elsewhere=output is not None)
+    more = _limits(startup_timeout, memory, max_output, sandbox, secret)
+    root, paths, config = _settled(
+        files, kernel, python, timeout, cell_timeout, jobs, more, is_elsewhere=output is not None
+    )
     given = _parameters(parameter or [], params_file)
     options = runs.Options(parameters=given or None, files=_tracked(root), engine=engine, prepare_only=prepare_only)
     if dry_run:
         plan = runs.planned(paths, root, config, options, output=output)
         show({"runs": [], "planned": plan}, as_json, lambda: records.planned(plan, width()))
         return
-    with progress_line() as say:
-        done = runs.run_notebooks(
-            paths, root, config, options, output=output,
-            follow=lambda path, at: say(f"{path}: cell {at.cell} of {at.cells}"),
-        )  # fmt: skip
+    if resume and no_cache:
+        raise BadInput("--resume and --no-cache exclude each other")
+    is_sweep = bool(sweep) or sweep_file is not None
+    if is_sweep and output is not None:
+        raise BadInput("--output takes no sweep", hint="its runs go to runs/NAME.runs/")
+    if scraps_to is not None:
+        scraptable.check(scraps_to)
+    sets = sweeps.combined(sweep or [], sweep_file, given) if is_sweep else [given or None]
+    wanted = [runs.Job(path, each) for path in paths for each in sets]
+    own = [place for place in (scraps_to, sweep_file, params_file, output) if place is not None]
+    proven = presence.proven_here(root, replace(config, cache=replace(config.cache, read=resume)), own)
+    with board([job.name for job in wanted]) as told:
+        ways = runs.Ways(told.at_cell, told.ran, proven, keep_going)
+        made = runs.run_jobs(wanted, root, config, options, ways, output=output)
+    done = [each for each in made if each is not None]
     for each in done:
         _notes(each.record.notebook, each.notes)
     plain = [each.record.as_json() for each in done]
-    show({"runs": plain}, as_json, lambda: records.ran(plain, width(), colours()))
+    if scraps_to is not None:
+        scraptable.write(plain, scraps_to)
+    left = [job.name for job, each in zip(wanted, made, strict=True) if each is None]
+    result = {"runs": plain, **({"left": left} if left else {})}
+    shown = records.swept if is_sweep else records.ran
+    show(result, as_json, lambda: shown(plain, width(), colours()))
+    if left:
+        note(f"note: {len(left)} not begun, since one failed (--keep-going runs all; --resume what is left)")
     _exit_if(not all(each.went_well for each in done))
 
 
@@ -112,60 +172,43 @@ def validate(
     python: Python = None,
     timeout: Timeout = None,
     cell_timeout: CellTimeout = None,
+    startup_timeout: StartupTimeout = None,
+    memory: Memory = None,
+    max_output: MaxOutput = None,
+    sandbox: SandboxKind = None,
+    secret: Secrets = None,
     jobs: Jobs = None,
+    keep_going: KeepGoing = True,
+    no_cache: NoCache = False,
     as_json: AsJson = False,
 ) -> None:
     """Check that notebooks are valid, that every cell runs, and that they give what their reference runs say.
 
-    Each runs once, in a fresh kernel; nbval (lax) compares what it gave. Nothing is written.
+    Each runs once, in a fresh kernel; nbval (lax) compares what it gave. Nothing is written. What is proven here
+    already, and hangs on nothing that changed since, is not run again (nbpr cache).
 
     \b
     Examples:
       nbpr validate notebooks/health.ipynb
       nbpr validate notebooks/*.ipynb --jobs 2 --json
+      nbpr validate notebooks/*.ipynb --no-cache --fail-fast
     """
-    from nbpr import runs, validation
+    from nbpr import presence, runs, validation
+    from nbpr.cli.progress import board
     from nbpr.render import records
 
-    root, paths, config = _settled(files, kernel, python, timeout, cell_timeout, jobs)
+    more = _limits(startup_timeout, memory, max_output, sandbox, secret)
+    root, paths, config = _settled(files, kernel, python, timeout, cell_timeout, jobs, more, no_cache=no_cache)
     options = runs.Options(files=_tracked(root))
-    with progress_line() as say:
+    proven = presence.proven_here(root, config)
+    with board(paths) as told:
         found = validation.validate(
-            paths, root, config, options, follow=lambda path, at: say(f"{path}: cell {at.cell} of {at.cells}")
-        )
+            paths, root, config, options, proven=proven, keep_going=keep_going,
+            follow=told.at_cell, ended=told.validated,
+        )  # fmt: skip
     result = found.as_json()
     show(result, as_json, lambda: records.validated(result))
     _exit_if(result["verdict"] == "failed")
-
-
-@app.command("scraps")
-def scraps(
-    places: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Notebooks, runs or folders.", show_default=False)
-    ],
-    compare: Annotated[bool, typer.Option("--compare", help="Show two runs side by side.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print them as CSV, data as JSON.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Show scraps: the values that notebooks recorded with scrapbook's glue.
-
-    A notebook's scraps are those of its reference run. With --compare, the two paths are before and after.
-
-    \b
-    Examples:
-      nbpr scraps notebooks/health.ipynb
-      nbpr scraps runs --csv > scraps.csv
-      nbpr scraps runs/health.ipynb runs/health.runs/20261120T211005Z-77391969.ipynb --compare
-    """
-    from nbpr import scraplist
-
-    if as_csv and as_json:
-        raise BadInput("--csv and --json exclude each other")
-    if compare and len(places) != 2:
-        raise BadInput(f"--compare takes two paths, not {len(places)}")
-    rows: list[Any] = scraplist.compare(places[0], places[1]) if compare else scraplist.of_places(places)
-    plain = [row.as_json() for row in rows]
-    show({"scraps": plain}, as_json, lambda: _csv(plain) if as_csv else _listed(plain, compare))
 
 
 # -- what is given -----------------------------------------------------------------------------------------
@@ -178,11 +221,13 @@ def _settled(
     timeout: float | None,
     cell_timeout: float | None,
     jobs: int | None,
+    more: dict[str, Any],
     *,
     is_elsewhere: bool = True,
+    no_cache: bool = False,
 ) -> tuple[Path, list[str], Config]:
     """The repository's root, the notebooks' paths below it, and its settings under the given flags."""
-    from nbpr import config
+    from nbpr import config, sandbox
     from nbpr.places import find_root, path_below, root_of
 
     if find_root(files[0]) is None and not is_elsewhere:
@@ -191,7 +236,38 @@ def _settled(
     limits = {"timeout": timeout, "cell_timeout": cell_timeout, "jobs": jobs}
     chosen = {"kernel": kernel, "python": python and str(Path(python).expanduser().absolute())}
     root = root_of(files)
-    return root, [path_below(root, file) for file in files], config.load(root, {"execute": {**limits, **chosen}})
+    reading = {"read": False if no_cache else None}
+    settled = config.load(root, {"execute": {**limits, **chosen, **more}, "cache": reading})
+    if (absence := sandbox.absence(settled.execute.sandbox)) is not None:
+        note(f"note: {absence}")
+    return (
+        root,
+        [path_below(root, file) for file in files],
+        settled,
+    )
+
+
+def _limits(
+    startup_timeout: float | None,
+    memory: str | None,
+    max_output: str | None,
+    sandbox: str | None,
+    secret: list[str] | None,
+) -> dict[str, Any]:
+    """What these flags say, as settings."""
+    sizes = {"memory": size(memory, "--memory"), "max_output": size(max_output, "--max-output")}
+    return {**sizes, "startup_timeout": startup_timeout, "sandbox": sandbox, "secrets": secret or None}
+
+
+def size(word: str | None, option: str) -> int | None:
+    """The number that `500M` and `2G` mean, in thousands. Raises `BadInput`."""
+    if word is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kKMGT]?)B?", word)
+    if found is None:
+        raise BadInput(f"{option} {word}: a size is wanted", hint=f"{option} 500M, {option} 2G")
+    thousands: int = 1000 ** " KMGT".index(found[2].upper() or " ")
+    return round(float(found[1]) * thousands)
 
 
 def _tracked(root: Path) -> dict[str, str]:
@@ -235,37 +311,3 @@ def _exit_if(failed: bool) -> None:
 def _notes(path: str, notes: tuple[str, ...]) -> None:
     for each in notes:
         note(f"note: {path}: {each}")
-
-
-# -- what is shown -----------------------------------------------------------------------------------------
-
-
-def _listed(rows: list[dict[str, Any]], compared: bool) -> str:
-    from nbpr.render import terminal
-    from nbpr.render.report import ScrapRow, value_text
-
-    if not rows:
-        return "no scraps"
-    if compared:
-        sides = [ScrapRow("", row["name"], row["before"], row["after"]) for row in rows]
-        return terminal.scraps(sides, colours(), width())
-    cells = [[row["notebook"], row["name"], value_text(row["data"]), row["encoder"]] for row in rows]
-    return terminal.table(["notebook", "scrap", "data", "encoder"], cells, width(), colours())
-
-
-def _csv(rows: list[dict[str, Any]]) -> str:
-    """CSV whose data are JSON, which also keeps a spreadsheet from taking a text for a formula."""
-    import csv
-    import io
-    import json
-
-    if not rows:
-        return "notebook,name,data,encoder\n"
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    values = ("data", "before", "after")
-    for row in rows:
-        encoded = {key: json.dumps(value, ensure_ascii=False) for key, value in row.items() if key in values}
-        writer.writerow({**row, **encoded})
-    return out.getvalue()

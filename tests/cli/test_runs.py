@@ -141,7 +141,7 @@ class TestRun:
                 break
             time.sleep(0.05)
         below = psutil.Process(ours.pid).children(recursive=True)
-        assert len(below) == 4
+        assert len(below) >= 4  # for each a process of ours and a kernel, and where there is one its sandbox
         ours.send_signal(how)
         assert ours.communicate(timeout=20)[1] == "nbpr: interrupted\n"
         assert ours.returncode == 130
@@ -209,7 +209,7 @@ class TestValidate:
         assert out.endswith("\npassed\n")
         called(capfd, "run", NB)
         code, found = as_json(capfd, "validate", NB)
-        assert (code, found["verdict"], found["findings"][0]["message"]) == (0, "passed", "1 of 2 cells checked")
+        assert (code, found["verdict"], found["findings"][-1]["message"]) == (0, "passed", "1 of 2 cells checked")
         assert list(found) == ["verdict", "findings", "runs"]
 
     def test_a_failure_is_exit_1(self, here: Path, capfd: pytest.CaptureFixture[str]) -> None:

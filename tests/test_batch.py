@@ -1,0 +1,98 @@
+"""A batch: order, how many at a time, when it stops, and that any executor will do."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
+
+import pytest
+
+from nbpr import batch
+
+
+def test_as_many_at_once_as_are_wanted_and_in_their_order() -> None:
+    meeting = threading.Barrier(2, timeout=10)
+
+    def work(item: int, stop: threading.Event) -> int:
+        meeting.wait()
+        return item * 2
+
+    assert batch.results(work, [1, 2, 3, 4], 2) == [2, 4, 6, 8]
+
+
+def test_never_more_at_once() -> None:
+    room = threading.BoundedSemaphore(2)
+
+    def work(item: int, stop: threading.Event) -> bool:
+        fits = room.acquire(blocking=False)
+        threading.Event().wait(0.01)
+        room.release()
+        return fits
+
+    assert batch.results(work, list(range(20)), 2) == [True] * 20
+
+
+def test_what_is_enough_keeps_the_rest_from_beginning() -> None:
+    assert batch.results(lambda item, stop: item, [1, 2, 3], 1, is_enough=lambda item: item == 2) == [1, 2, None]
+
+
+def test_what_has_begun_is_told_to_stop_and_waited_for() -> None:
+    begun = threading.Event()
+
+    def work(item: int, stop: threading.Event) -> str:
+        if item == 0:
+            begun.set()
+            return "stopped" if stop.wait(30) else "never told"
+        assert begun.wait(30)
+        return "failed"
+
+    found = batch.results(work, [0, 1, 2], 2, is_enough=lambda result: result == "failed")
+    assert found == ["stopped", "failed", None]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_one_that_raises_ends_the_others(error: type[BaseException]) -> None:
+    begun, told = threading.Event(), []
+
+    def work(item: int, stop: threading.Event) -> None:
+        if item == 0:
+            begun.set()
+            told.append(stop.wait(30))
+        else:
+            assert begun.wait(30)
+            raise error
+
+    with pytest.raises(error):
+        batch.results(work, [0, 1, 2, 3], 2)
+    assert told == [True]
+
+
+class Synchronous(Executor):
+    """An executor without threads: whatever has `submit` will do."""
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        made: Future[Any] = Future()
+        made.set_result(fn(*args, **kwargs))
+        return made
+
+
+def test_another_executor_can_be_put_in_its_place() -> None:
+    made: list[Synchronous] = []
+
+    def executor(jobs: int) -> Synchronous:
+        made.append(Synchronous(jobs))
+        return made[-1]
+
+    assert batch.results(lambda item, stop: item + 1, [1, 2], 7, executor=executor) == [2, 3]
+    assert [each.jobs for each in made] == [7]
+
+
+def test_the_default_is_a_job_for_each_core_and_at_most_four(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores, jobs in ((1, 1), (2, 2), (64, 4)):
+        monkeypatch.setattr("os.sched_getaffinity", lambda _, n=cores: set(range(n)), raising=False)
+        assert batch.default_jobs() == jobs
