@@ -143,7 +143,11 @@ class TestRun:
         below = psutil.Process(ours.pid).children(recursive=True)
         assert len(below) >= 4  # for each a process of ours and a kernel, and where there is one its sandbox
         ours.send_signal(how)
-        assert ours.communicate(timeout=20)[1] == "nbpr: interrupted\n"
+        *told, last = ours.communicate(timeout=20)[1].splitlines()
+        assert last == "nbpr: interrupted"
+        assert sorted(line.partition(",")[0] for line in told) == [
+            f"notebooks/{name}.ipynb: cancelled" for name in "bc"
+        ]
         assert ours.returncode == 130
         assert psutil.wait_procs(below, timeout=5)[1] == []
         assert not (here / "notebooks/d").exists()
