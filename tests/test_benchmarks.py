@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -49,7 +50,9 @@ def test_cpu_and_memory_of_grandchildren_count(tmp_path: Path) -> None:
     heavy = f"import time; x = bytearray(150_000_000); {spin}"
     sample = take(python(tmp_path, f"import subprocess, sys; subprocess.run([sys.executable, '-c', {heavy!r}])"))
     assert sample.cpu >= 0.4
-    assert 150_000_000 < sample.rss < 400_000_000
+    # Linux counts what the process that started it had, until it runs a program of its own.
+    ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    assert 150_000_000 < sample.rss < max(400_000_000, 1.1 * ours)
 
 
 def test_ratios_are_taken_within_the_round(tmp_path: Path) -> None:

@@ -107,7 +107,6 @@ def test_a_hostile_notebook_finds_nothing(project: Path, monkeypatch: pytest.Mon
         assert name in found
 
 
-
 @pytest.mark.kernel
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked into through /proc")
 def test_without_it_no_process_of_ours_has_a_token_to_read(project: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import urllib.error
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -121,11 +123,24 @@ def real(gitea: Gitea, name: str, folder: Path, patch: pytest.MonkeyPatch) -> It
     say_token("gitea", gitea.root, gitea.token, patch)
     by_hand = gitea.root.replace("://", f"://{OTHER}:{gitea.other}@")
     repository = clone(folder, f"{gitea.root}/boss/{name}.git", f"{by_hand}/boss/{name}.git")
+    _until_it_is_there(gitea, name)
 
     def by_api(method: str, path: str, body: Any = None) -> Any:
         return gitea.api(method, f"/repos/boss/{name}{path}", body, gitea.other)
 
     yield Place("gitea", repository, None, by_api)
+
+
+def _until_it_is_there(gitea: Gitea, name: str) -> None:
+    """A busy Gitea answers 404 for a moment where it has just made a repository or let somebody in."""
+    for _ in range(100):
+        try:
+            gitea.api("GET", f"/repos/boss/{name}/pulls", None, gitea.token)
+        except urllib.error.HTTPError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(f"{name} is not there after 10 s")
 
 
 def say_token(kind: str, root: str, token: str, patch: pytest.MonkeyPatch) -> None:
