@@ -42,7 +42,9 @@ def _watch(root: int, seen: set[tuple[str, ...]], ended: threading.Event) -> Non
         except psutil.NoSuchProcess:
             return
         commands = (_command(process) for process in descendants)
-        seen.update(command for command in commands if any("ipykernel_launcher" in word for word in command))
+        # A sandbox has its kernel's words at the end of its own.
+        inner = (command for command in commands if command and Path(command[0]).name != "bwrap")
+        seen.update(command for command in inner if any("ipykernel_launcher" in word for word in command))
 
 
 def _command(process: psutil.Process) -> tuple[str, ...]:
