@@ -46,7 +46,7 @@ def _ours(before: Any, after: Any) -> Callable[[], object]:
 
 
 def _nbdime(before: Any, after: Any) -> Callable[[], object]:
-    from nbpr.notebook import quick_imports
+    from nbpr.notebooks.notebook import quick_imports
 
     quick_imports()
     from nbdime.diffing.notebooks import diff_notebooks

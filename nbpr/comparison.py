@@ -13,15 +13,16 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from nbpr import clean, config, notebook, scraps
+from nbpr import config
 from nbpr.config import Config
 from nbpr.diff.noise import Noise
 from nbpr.diff.notebooks import NotebookDiff, compare
 from nbpr.errors import BadInput
-from nbpr.notebook import Notebook
+from nbpr.git.repository import Repository
+from nbpr.notebooks import clean, notebook, scraps
+from nbpr.notebooks.notebook import Notebook
 from nbpr.ranges import Range, commit_pair, parsed
 from nbpr.render.report import Report, ScrapRow
-from nbpr.repository import Repository
 
 _SETTINGS = Config()
 

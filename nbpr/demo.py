@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nbpr import config, proposals, setup
+from nbpr import config
 from nbpr.errors import BadInput
-from nbpr.plans import Proposal
-from nbpr.repository import Repository
+from nbpr.git.repository import Repository
+from nbpr.proposals import proposals
+from nbpr.proposals.plans import Proposal
+from nbpr.setup import setup
 
 NOTEBOOK = "notebooks/fleet_health_check.ipynb"
 RUN = "runs/fleet_health_check.ipynb"

@@ -15,11 +15,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from nbpr import notebook
-from nbpr.clean import DEFAULT, Options, clean, is_clean
 from nbpr.errors import BadInput
 from nbpr.filters import Settings
-from nbpr.notebook import Notebook
+from nbpr.notebooks import notebook
+from nbpr.notebooks.clean import DEFAULT, Options, clean, is_clean
+from nbpr.notebooks.notebook import Notebook
 from nbpr.render.escape import visible
 
 USAGE = """\

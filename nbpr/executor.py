@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbpr.notebook import Notebook
+    from nbpr.notebooks.notebook import Notebook
 
 
 class NotebookExecutor:
@@ -31,13 +31,14 @@ class NotebookExecutor:
     ) -> dict[str, Any]:
         """Propose a change to one notebook or several; the object that `nbpr propose --json` prints.
 
-        `edits` None takes the working copy. `options` are the fields of `nbpr.plans.Proposal`: `body`, `include`,
-        `delete`, `agent`, `draft`, `labels`, `dry_run`, … and `branch`, `key`, `pull`, `reopen`.
+        `edits` None takes the working copy. `options` are the fields of `nbpr.proposals.plans.Proposal`: `body`,
+        `include`, `delete`, `agent`, `draft`, `labels`, `dry_run`, … and `branch`, `key`, `pull`, `reopen`.
         """
-        from nbpr import config, plans, proposals
+        from nbpr import config
         from nbpr.errors import BadInput
-        from nbpr.identity import Wanted
-        from nbpr.repository import Repository
+        from nbpr.git.repository import Repository
+        from nbpr.proposals import plans, proposals
+        from nbpr.proposals.identity import Wanted
 
         repository = Repository.discover(self._root)
         paths = [path] if isinstance(path, str | Path) else path
@@ -63,7 +64,7 @@ class NotebookExecutor:
         timeout: float = 300,
     ) -> dict[str, Any]:
         """Run a notebook into `output_path`; the run record, whose `status` says whether it went well."""
-        from nbpr import runs
+        from nbpr.runs import runs
 
         return runs.execute_to(
             self._place(input_path), self._place(output_path), dict(parameters or {}), timeout=timeout
@@ -71,14 +72,14 @@ class NotebookExecutor:
 
     def collect_outputs(self, path: str | Path) -> dict[str, Any]:
         """The scraps of an executed notebook by name: JSON data itself, other data described."""
-        from nbpr import scraps
+        from nbpr.notebooks import scraps
 
         found = scraps.collect(self._read(path).as_json())
         return {name: scraps.as_json(scrap) for name, scrap in found.items()}
 
     def inspect_parameters(self, path: str | Path) -> list[dict[str, Any]]:
         """The notebook's parameters: `{"name", "default", "type", "help"}` each."""
-        from nbpr import parameters
+        from nbpr.notebooks import parameters
 
         return [parameter.as_json() for parameter in parameters.inspect(self._read(path))]
 
@@ -89,8 +90,8 @@ class NotebookExecutor:
 
     def write_notebook(self, nb: Mapping[str, Any], path: str | Path) -> None:
         """Write a notebook atomically. Where there is one already, what is equal in it keeps its bytes."""
-        from nbpr import notebook
-        from nbpr.cell import Cell
+        from nbpr.notebooks import notebook
+        from nbpr.notebooks.cell import Cell
 
         place = self._place(path)
         plain = json.loads(json.dumps(nb))
@@ -109,7 +110,7 @@ class NotebookExecutor:
 
     def validate(self, path: str | Path) -> dict[str, Any]:
         """Run a notebook and compare with its reference run: `{"verdict", "findings", "runs"}`."""
-        from nbpr import validation
+        from nbpr.runs import validation
 
         return validation.validate_paths([self._place(path)]).as_json()
 
@@ -121,14 +122,14 @@ class NotebookExecutor:
         return found
 
     def _read(self, path: str | Path) -> Any:
-        from nbpr import notebook
+        from nbpr.notebooks import notebook
 
         return notebook.read(self._place(path))
 
 
 def _over(old: Notebook, plain: Mapping[str, Any]) -> Notebook:
     """What a file holds with other content put over it: a cell of the same id, else in the same place, stays its."""
-    from nbpr.cell import Cell
+    from nbpr.notebooks.cell import Cell
 
     by_id = {cell.id: cell for cell in old.cells if cell.id}
     rest = iter([cell for cell in old.cells if not cell.id])

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from nbpr.clean import Options
     from nbpr.config import Config
+    from nbpr.notebooks.clean import Options
 
 USAGE = "usage: python -m nbpr.filters process\n       python -m nbpr.filters clean [NAME]"
 
@@ -32,7 +32,7 @@ def cleaned(data: bytes, name: str, options: Options | None = None) -> bytes:
     business in a commit than others.
     """
     if options is None or _is_default(options):
-        from nbpr import cleantext
+        from nbpr.notebooks import cleantext
 
         quickly = cleantext.cleaned(data)
         if quickly is not None:
@@ -41,13 +41,13 @@ def cleaned(data: bytes, name: str, options: Options | None = None) -> bytes:
 
 
 def _is_default(options: Options) -> bool:
-    from nbpr.clean import DEFAULT
+    from nbpr.notebooks.clean import DEFAULT
 
     return options == DEFAULT
 
 
 def _cleaned(data: bytes, name: str, options: Options | None) -> bytes:
-    from nbpr.clean import DEFAULT
+    from nbpr.notebooks.clean import DEFAULT
 
     options = options or DEFAULT
     written = _rewritten(data, name, options)
@@ -56,8 +56,8 @@ def _cleaned(data: bytes, name: str, options: Options | None) -> bytes:
 
 
 def _rewritten(data: bytes, name: str, options: Options) -> bytes:
-    from nbpr import clean, notebook
     from nbpr.errors import BadInput
+    from nbpr.notebooks import clean, notebook
 
     try:
         before = notebook.parse(data, name)
@@ -72,7 +72,7 @@ def _rewritten(data: bytes, name: str, options: Options) -> bytes:
 
 def _cleaned_of_old(data: bytes, options: Options) -> bytes | None:
     """As `cleaned`, for a notebook of version 2 or 3; None for anything else."""
-    from nbpr import clean, jsonscan, jsontext
+    from nbpr.notebooks import clean, jsonscan, jsontext
 
     try:
         text = data.decode()
@@ -106,7 +106,7 @@ def clean_files(
     All are read before the first is written: BadInput, for one that is no notebook, changes none. A link's
     target is written, not the link.
     """
-    from nbpr import notebook
+    from nbpr.notebooks import notebook
 
     found = [(path, *_read(path, options_of(path))) for path in paths]
     for path, before, after in found:
@@ -179,7 +179,7 @@ class Settings:
         """The options for the notebook at `name`, from the repository's top; None for the default ones."""
         if self._config is None:
             return None
-        from nbpr import clean
+        from nbpr.notebooks import clean
 
         return clean.options_for(self._config, name)
 

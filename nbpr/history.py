@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from nbpr import reference, scraps
 from nbpr.config import Config
-from nbpr.repository import Repository
+from nbpr.git.repository import Repository
+from nbpr.notebooks import scraps
+from nbpr.runs import reference
 
 #: So many runs are looked at, newest first, and none that is larger, in bytes.
 RUNS = 20

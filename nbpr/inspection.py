@@ -1,7 +1,7 @@
 """Checking notebooks without running them: format, ids, outputs, credentials, size; and mending what can be mended.
 
-Where the notebooks stand is a source's business: the files of a checkout (`nbpr/checkout.py`), what is staged
-(`nbpr/staging.py`), what a push would take along (`nbpr/pushed.py`).
+Where the notebooks stand is a source's business: the files of a checkout (`nbpr/git/checkout.py`), what is staged
+(`nbpr/git/staging.py`), what a push would take along (`nbpr/git/pushed.py`).
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from nbpr import allowlist, celltext, content, filters, notebook
+from nbpr import filters
 from nbpr.checks import CHECKS, at_levels, secrets
-from nbpr.clean import Options, options_for
 from nbpr.config import Config
-from nbpr.content import Content
 from nbpr.errors import BadInput
 from nbpr.findings import Finding
+from nbpr.notebooks import allowlist, celltext, content, notebook
+from nbpr.notebooks.clean import Options, options_for
+from nbpr.notebooks.content import Content
 
 #: The checks that need no kernel, in the order in which they are told.
 STATIC = ("format", "clean", "secrets", "size")

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from nbpr import notebook
 from nbpr.diff.conflicts import STYLES, Marks, Style, merge_shown
 from nbpr.errors import BadInput, NbprError
-from nbpr.notebook import Notebook
+from nbpr.notebooks import notebook
+from nbpr.notebooks.notebook import Notebook
 
 USAGE = (
     "usage: python -m nbpr.mergedriver BASE OURS THEIRS [MARKER-SIZE [PATH [STYLE [BASE-NAME OURS-NAME THEIRS-NAME]]]]"

@@ -6,16 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nbpr import identity, merging, notebook, proofs, reference, workspaces
-from nbpr import subjects as subjects_of
-from nbpr.branches import Branches
 from nbpr.config import Config
 from nbpr.errors import BadInput, CheckFailed, Conflict
 from nbpr.findings import Finding
 from nbpr.forges import Forge, PullRequest, bring_up_to_date, forge_for
-from nbpr.identity import Identity
-from nbpr.plans import Plan, Proposal, Subject
-from nbpr.repository import Repository, Stale
+from nbpr.git import workspaces
+from nbpr.git.branches import Branches
+from nbpr.git.repository import Repository, Stale
+from nbpr.notebooks import notebook
+from nbpr.proposals import identity, merging, proofs
+from nbpr.proposals import subjects as subjects_of
+from nbpr.proposals.identity import Identity
+from nbpr.proposals.plans import Plan, Proposal, Subject
+from nbpr.runs import reference
 
 Say = Callable[[str], None]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nbpr.errors import BadInput
-from nbpr.repository import Repository
+from nbpr.git.repository import Repository
 
 
 @dataclass(frozen=True)

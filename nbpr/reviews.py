@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nbpr import identity, messages, notebook, reference, scraps
 from nbpr.config import Config
 from nbpr.diff.changes import NotebookDiff
 from nbpr.diff.noise import Noise
@@ -18,9 +17,12 @@ from nbpr.diff.notebooks import compare
 from nbpr.errors import BadInput
 from nbpr.findings import Finding, Verdict
 from nbpr.forges.pullrequest import PullRequest
+from nbpr.git.repository import Repository
 from nbpr.history import past_runs
+from nbpr.notebooks import notebook, scraps
+from nbpr.proposals import identity, messages
 from nbpr.render.report import Link, Report, ScrapRow
-from nbpr.repository import Repository
+from nbpr.runs import reference
 
 Json = Mapping[str, Any]
 

@@ -12,13 +12,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from nbpr import notebook, workspaces
-from nbpr.branches import Branches
 from nbpr.config import Config
 from nbpr.diff import merge
 from nbpr.errors import BadInput, Conflict
 from nbpr.forges import forge_for
-from nbpr.repository import RefUpdate, Repository
+from nbpr.git import workspaces
+from nbpr.git.branches import Branches
+from nbpr.git.repository import RefUpdate, Repository
+from nbpr.notebooks import notebook
 from nbpr.steps import step
 
 Say = Callable[[str], None]

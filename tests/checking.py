@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from nbpr import config, inspection
-from nbpr.checkout import Checkout
+from nbpr.git.checkout import Checkout
+from nbpr.git.pushed import Pushed
+from nbpr.git.repository import Repository
+from nbpr.git.staging import Staging
 from nbpr.inspection import Inspection
-from nbpr.pushed import Pushed
-from nbpr.repository import Repository
-from nbpr.staging import Staging
 from tests.conftest import git
 from tests.projects import cell, dumped, write
 

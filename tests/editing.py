@@ -8,10 +8,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from nbpr import notebook
-from nbpr.edits import Applied, apply, parse
-from nbpr.notebook import Notebook
-from tests.notebooks import Layout, tags, texts_of_cells
+from nbpr.notebooks import notebook
+from nbpr.notebooks.edits import Applied, apply, parse
+from nbpr.notebooks.notebook import Notebook
+from tests.generated import Layout, tags, texts_of_cells
 
 CELL_TYPES = ("code", "markdown", "raw")
 HASH = "sha256:" + "0" * 64

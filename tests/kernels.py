@@ -10,11 +10,12 @@ from typing import Any
 
 import psutil
 
-from nbpr import interpreters, process
+from nbpr import process
 from nbpr.config import Execute
 from nbpr.engines import ENGINES, Executed, Progress, Request
 from nbpr.engines.strays import MARK
-from nbpr.interpreters import KernelChoice
+from nbpr.runs import interpreters
+from nbpr.runs.interpreters import KernelChoice
 
 
 def code(source: str, *tags: str, **members: Any) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nbpr import config, notebook, proposals
-from nbpr.identity import Wanted
-from nbpr.plans import Proposal
-from nbpr.repository import Repository
+from nbpr import config
+from nbpr.git.repository import Repository
+from nbpr.notebooks import notebook
+from nbpr.proposals import proposals
+from nbpr.proposals.identity import Wanted
+from nbpr.proposals.plans import Proposal
 from tests.conftest import git
 
 NOTEBOOK = "notebooks/health.ipynb"

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbpr import diffdriver, drivers, setup
+from nbpr import diffdriver
+from nbpr.setup import drivers, setup
 from tests.conftest import git
 
 NOTHING = Path(os.devnull)
@@ -251,7 +252,7 @@ def test_little_is_loaded(tmp_path: Path) -> None:
         code_ = "import sys; from nbpr import diffdriver; diffdriver.main(sys.argv[1:]); print(*sys.modules)"
         done = subprocess.run([sys.executable, "-c", code_, *words], capture_output=True, text=True, check=True)
         loaded = set(done.stdout.split("\n")[-2].split())
-        assert "nbpr.notebook" in loaded
+        assert "nbpr.notebooks.notebook" in loaded
         assert not loaded & {"nbformat", "nbdime", "git", "typer", "jsonschema"}
 
 

@@ -18,12 +18,12 @@ import typer
 
 from nbpr import config, errors
 from nbpr.cli.main import COMMANDS, app
-from nbpr.editlist import parse
 from nbpr.executor import NotebookExecutor
 from nbpr.findings import Finding
 from nbpr.forges import PullRequest
-from nbpr.proposals import Outcome
-from nbpr.record import RunRecord
+from nbpr.notebooks.editlist import parse
+from nbpr.proposals.proposals import Outcome
+from nbpr.runs.record import RunRecord
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

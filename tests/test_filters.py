@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbpr import filters, pktline
-from nbpr.clean import Options
 from nbpr.errors import BadInput, NotAllowed
+from nbpr.notebooks.clean import Options
 from tests.conftest import git
 
 DIRTY = {
@@ -258,7 +258,16 @@ def test_the_process_imports_nothing_heavy(tmp_path: Path) -> None:
 
 def test_an_ordinary_notebook_is_cleaned_with_next_to_nothing_imported(tmp_path: Path) -> None:
     ordinary = text_of({**DIRTY, "metadata": {}})
-    dear = {"typing", "dataclasses", "inspect", "pathlib", "tomllib", "nbpr.clean", "nbpr.notebook", "nbpr.config"}
+    dear = {
+        "typing",
+        "dataclasses",
+        "inspect",
+        "pathlib",
+        "tomllib",
+        "nbpr.notebooks.clean",
+        "nbpr.notebooks.notebook",
+        "nbpr.config",
+    }
     assert not loaded("clean", stdin=ordinary, cwd=tmp_path) & dear
     greeting = b"".join(
         [
@@ -268,7 +277,7 @@ def test_an_ordinary_notebook_is_cleaned_with_next_to_nothing_imported(tmp_path:
             *(bytes(piece) for piece in pktline.framed(ordinary)),
         ]
     )
-    assert "nbpr.cleantext" not in loaded("process", stdin=greeting, cwd=tmp_path)
+    assert "nbpr.notebooks.cleantext" not in loaded("process", stdin=greeting, cwd=tmp_path)
 
 
 # -- settings ----------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from nbpr import notebook, setup
+from nbpr.notebooks import notebook
+from nbpr.setup import setup
 from tests.conftest import git
 from tests.diff.scripts import stream
 

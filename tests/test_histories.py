@@ -11,7 +11,7 @@ import pytest
 
 from nbpr import config, pulls
 from nbpr.errors import Conflict
-from nbpr.repository import Repository
+from nbpr.git.repository import Repository
 from tests import projects
 from tests.conftest import git
 from tests.projects import NOTEBOOK
@@ -199,7 +199,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Papermill, "run", run)
     monkeypatch.setenv("NBPR_REPRODUCE", "false")
-    monkeypatch.setattr("nbpr.proofs._Proving._changed_results", lambda *_: iter(()))
+    monkeypatch.setattr("nbpr.proposals.proofs._Proving._changed_results", lambda *_: iter(()))
     load = config.load
     monkeypatch.setattr(config, "load", lambda *a, **k: load(*a, **{**k, "environ": {"NBPR_REPRODUCE": "false"}}))
 

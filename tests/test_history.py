@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from nbpr.config import Config
+from nbpr.git.repository import Repository
 from nbpr.history import past_runs, scrap_history
-from nbpr.repository import Repository
 from tests.conftest import git
 from tests.diff.scripts import book, code
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from nbpr import allowlist, inspection, setup
-from nbpr.checkout import root_of
+from nbpr import inspection
 from nbpr.errors import BadInput
 from nbpr.findings import Finding
+from nbpr.git.checkout import root_of
 from nbpr.inspection import Inspection
+from nbpr.notebooks import allowlist
+from nbpr.setup import setup
 from tests.checking import (
     CLEAN,
     DIRTY,

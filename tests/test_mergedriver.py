@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbpr import mergedriver, notebook, setup
+from nbpr import mergedriver
 from nbpr.diff.conflicts import Marks, Shown, markers_in
+from nbpr.notebooks import notebook
+from nbpr.setup import setup
 from tests.conftest import git
 from tests.diff.scripts import book, code, edited, markdown, notebooks
 from tests.diff.test_conflicts import valid

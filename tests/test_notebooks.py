@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from nbpr.notebook import quick_imports
+from nbpr.notebooks.notebook import quick_imports
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import git
 from tests.projects import write
-from tests.test_hooks import CLEAN, DIRTY, LEAKING, NB, OTHER, TOKEN
+from tests.setup.test_hooks import CLEAN, DIRTY, LEAKING, NB, OTHER, TOKEN
 
 ROOT = Path(__file__).parent.parent
 PRE_COMMIT = Path(sys.executable).parent / "pre-commit"

@@ -9,7 +9,7 @@ import pytest
 
 from nbpr import config, pulls
 from nbpr.errors import CheckFailed, Conflict
-from nbpr.repository import Repository
+from nbpr.git.repository import Repository
 from tests import projects
 from tests.conftest import git
 from tests.projects import NOTE, NOTEBOOK, RUN, propose, set_threshold

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from nbpr import config, pulls
-from nbpr.repository import Repository
+from nbpr.git.repository import Repository
 from tests import projects
 from tests.conftest import git
 from tests.projects import NOTE, NOTEBOOK, RUN
@@ -63,7 +63,7 @@ def finish(root: Path, words: tuple[str, ...]) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose reference run is in step, so that a note needs no kernel."""
-    from nbpr import runs
+    from nbpr.runs import runs
 
     folder = tmp_path_factory.mktemp("template")
     made = projects.make(folder / "first")

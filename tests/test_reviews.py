@@ -11,8 +11,8 @@ import pytest
 
 from nbpr import config, pulls, reviews
 from nbpr.errors import BadInput
+from nbpr.git.repository import Repository
 from nbpr.render import Report
-from nbpr.repository import Repository
 from tests import projects
 from tests.conftest import git
 from tests.projects import NOTE, NOTEBOOK, propose, set_threshold

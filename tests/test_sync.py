@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from nbpr import config, notebook, pulls
+from nbpr import config, pulls
 from nbpr.errors import BadInput, Conflict
-from nbpr.repository import Repository
+from nbpr.git.repository import Repository
+from nbpr.notebooks import notebook
 from nbpr.sync import Synced, sync
 from tests import projects
 from tests.conftest import git

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nbpr import hooks
 from nbpr.demo import NOTEBOOK, RUN
+from nbpr.setup import hooks
 
 ROOT = Path(__file__).parent.parent
 

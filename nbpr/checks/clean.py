@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from nbpr.clean import DEFAULT, Options, clean_cell, clean_metadata, is_clean, keeps_by_default
 from nbpr.findings import Finding
-from nbpr.notebook import Notebook
+from nbpr.notebooks.clean import DEFAULT, Options, clean_cell, clean_metadata, is_clean, keeps_by_default
+from nbpr.notebooks.notebook import Notebook
 
 
 def check(notebook: Notebook, path: str, options: Options = DEFAULT) -> list[Finding]:

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from nbpr import notebook
 from nbpr.errors import BadInput
 from nbpr.findings import Finding
-from nbpr.notebook import Notebook
+from nbpr.notebooks import notebook
+from nbpr.notebooks.notebook import Notebook
 
 #: How many violations of the schema are told of one notebook; the rest is mostly more of the same.
 TOLD = 10

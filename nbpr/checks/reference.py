@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from nbpr.findings import Finding
-from nbpr.markers import markers
-from nbpr.notebook import INJECTED, Cell
+from nbpr.notebooks.markers import markers
+from nbpr.notebooks.notebook import INJECTED, Cell
 
 State = Literal["missing", "out of step", "in step"]
 

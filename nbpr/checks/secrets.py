@@ -9,11 +9,11 @@ from bisect import bisect_right
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from nbpr import allowlist, celltext
-from nbpr.celltext import Text
 from nbpr.checks import detectors
 from nbpr.findings import Finding
-from nbpr.notebook import Notebook
+from nbpr.notebooks import allowlist, celltext
+from nbpr.notebooks.celltext import Text
+from nbpr.notebooks.notebook import Notebook
 
 #: How many findings one notebook has at most; the rest is mostly more of the same.
 TOLD = 20

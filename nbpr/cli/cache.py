@@ -12,8 +12,8 @@ from nbpr.errors import BadInput
 
 if TYPE_CHECKING:
     from nbpr.config import Config
-    from nbpr.repository import Repository
-    from nbpr.runcache import RunCache
+    from nbpr.git.repository import Repository
+    from nbpr.runs.runcache import RunCache
 
 app = typer.Typer()
 cache_app = typer.Typer(help="What is proven here already, so that it is not run again.", no_args_is_help=True)
@@ -34,7 +34,7 @@ def listed(as_json: AsJson = False) -> None:
       nbpr cache list
       nbpr cache list --json
     """
-    from nbpr.runcache import RUN
+    from nbpr.runs.runcache import RUN
 
     _, _, cache = _here()
     kept = cache.listed()
@@ -67,11 +67,11 @@ def show_notebook(
     Examples:
       nbpr cache show notebooks/health.ipynb
     """
-    from nbpr.notebook import read
+    from nbpr.notebooks.notebook import read
     from nbpr.places import path_below
-    from nbpr.presence import in_checkout
-    from nbpr.proven import Proven
-    from nbpr.runs import told_of
+    from nbpr.runs.presence import in_checkout
+    from nbpr.runs.proven import Proven
+    from nbpr.runs.runs import told_of
 
     repository, config, cache = _here(file)
     path = path_below(repository.root, file)
@@ -82,8 +82,8 @@ def show_notebook(
 
 def _here(file: Path | None = None) -> tuple[Repository, Config, RunCache]:
     from nbpr import config
-    from nbpr.presence import cache_of
-    from nbpr.repository import Repository
+    from nbpr.git.repository import Repository
+    from nbpr.runs.presence import cache_of
 
     repository = Repository.discover(file.absolute().parent if file else None)
     settings = config.load(repository.root)

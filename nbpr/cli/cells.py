@@ -12,7 +12,7 @@ from nbpr.cli.flags import EditsFile, Flags, Settings, gather
 from nbpr.cli.output import AsJson, DryRun, show
 
 if TYPE_CHECKING:
-    from nbpr.notebook import Notebook
+    from nbpr.notebooks.notebook import Notebook
 
 app = typer.Typer()
 
@@ -35,7 +35,7 @@ def cells(
       nbpr cells notebooks/health.ipynb tag:parameters
       nbpr cells notebooks/health.ipynb index:3 --json
     """
-    from nbpr import notebook
+    from nbpr.notebooks import notebook
 
     found = notebook.read(file)
     wanted = range(len(found.cells)) if cell is None else [notebook.select(found, cell)]
@@ -52,7 +52,7 @@ def params(file: File, as_json: AsJson = False) -> None:
       nbpr params notebooks/health.ipynb
       nbpr params notebooks/health.ipynb --json
     """
-    from nbpr import notebook, parameters
+    from nbpr.notebooks import notebook, parameters
 
     found = parameters.inspect(notebook.read(file))
     rows = [(each.name, each.type or "", each.default, each.help or "") for each in found]
@@ -101,7 +101,7 @@ def edit(
         settings or (), replace, insert_after, insert_before, append, source, source_file, cell_type, substitute,
         old, new, tag, add or (), remove or (), delete or (),
     )  # fmt: skip
-    from nbpr.edits import edit_file
+    from nbpr.notebooks.edits import edit_file
 
     applied = edit_file(file, gather(edits, flags), dry_run=dry_run)
     result = {"notebook": str(file), **applied.as_json()}
@@ -114,7 +114,7 @@ def _diff(file: Path, after: Notebook) -> str:
     """The change of the file's text as a unified diff, for reading."""
     import difflib
 
-    from nbpr import notebook
+    from nbpr.notebooks import notebook
     from nbpr.render.escape import visible
 
     old, new = (side.to_bytes().decode().splitlines() for side in (notebook.read(file), after))

@@ -76,10 +76,10 @@ def _inspected(
     say: Callable[[str], None],
 ) -> Inspection:
     from nbpr import config, inspection
-    from nbpr.checkout import Checkout, root_of
-    from nbpr.pushed import Pushed
-    from nbpr.repository import Repository
-    from nbpr.staging import Staging
+    from nbpr.git.checkout import Checkout, root_of
+    from nbpr.git.pushed import Pushed
+    from nbpr.git.repository import Repository
+    from nbpr.git.staging import Staging
 
     def follow(path: str) -> None:
         say(f"checking {path}")

@@ -15,7 +15,7 @@ from nbpr.cli.output import AsJson, note, show
 from nbpr.errors import BadInput
 
 if TYPE_CHECKING:
-    from nbpr.clean import Options
+    from nbpr.notebooks.clean import Options
 
 app = typer.Typer()
 
@@ -134,7 +134,8 @@ def _options(given: Mapping[str, Any]) -> Callable[[Path | None], Options]:
     """The options for a file, or for stdin: what the file's repository has set, and over it what is given."""
     from dataclasses import replace
 
-    from nbpr import clean, config
+    from nbpr import config
+    from nbpr.notebooks import clean
     from nbpr.places import find_root
 
     load = cache(config.load)

@@ -41,7 +41,7 @@ class Flags:
 
 def gather(file: str | None, flags: Flags) -> list[Any]:
     """The list of edits from a file (`-` is stdin), and after them those given as options. Raises BadInput."""
-    from nbpr import edits
+    from nbpr.notebooks import edits
 
     listed = edits.from_json(_content(file), file) if file else []
     given = [*listed, *_settings(flags), *_sources(flags), *_changes(flags)]
@@ -60,7 +60,7 @@ def _content(name: str) -> bytes:
 
 
 def _settings(flags: Flags) -> list[dict[str, Any]]:
-    from nbpr.parameters import read_value
+    from nbpr.notebooks.parameters import read_value
 
     pairs = [setting.partition("=") for setting in flags.settings]
     for name, equals, _ in pairs:

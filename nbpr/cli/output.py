@@ -27,7 +27,7 @@ def show(result: dict[str, Any], as_json: bool, text: Callable[[], str] | None =
 
 def print_json(result: dict[str, Any]) -> None:
     """Print one JSON object; half a surrogate pair, which notebooks can hold, stays the escape that it was."""
-    from nbpr.jsontext import escape_surrogates
+    from nbpr.notebooks.jsontext import escape_surrogates
 
     sys.stdout.write(escape_surrogates(json.dumps(result, ensure_ascii=False, indent=2)) + "\n")
 

@@ -13,8 +13,8 @@ from nbpr.render.escape import one_line
 
 if TYPE_CHECKING:
     from nbpr.engines import Progress
-    from nbpr.record import Run
-    from nbpr.validation import Validated
+    from nbpr.runs.record import Run
+    from nbpr.runs.validation import Validated
 
 #: How many lines are rewritten at most; those that are done go first.
 MOST_LINES = 20

@@ -12,8 +12,8 @@ from nbpr.cli.output import AsJson, DryRun, colours, progress_line, show, width
 
 if TYPE_CHECKING:
     from nbpr.config import Config
-    from nbpr.proposals import Outcome
-    from nbpr.repository import Repository
+    from nbpr.git.repository import Repository
+    from nbpr.proposals.proposals import Outcome
 
 app = typer.Typer()
 
@@ -74,10 +74,11 @@ def propose(
       nbpr propose notebooks/a.ipynb notebooks/b.ipynb --include src/rules.py --title "…"
       nbpr propose --delete notebooks/old.ipynb --title "Retire the old report"
     """
-    from nbpr import config, plans, proposals
+    from nbpr import config
     from nbpr.errors import BadInput
-    from nbpr.identity import Wanted
-    from nbpr.repository import Repository
+    from nbpr.git.repository import Repository
+    from nbpr.proposals import plans, proposals
+    from nbpr.proposals.identity import Wanted
 
     repository = Repository.discover()
     if not title:

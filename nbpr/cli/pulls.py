@@ -145,7 +145,7 @@ def close(
 
 def _open(forge: str | None, token_file: str | None, *, fetch: bool = True) -> Any:
     from nbpr import config, pulls
-    from nbpr.repository import Repository
+    from nbpr.git.repository import Repository
 
     repository = Repository.discover()
     return pulls.connect(

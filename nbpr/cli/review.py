@@ -33,8 +33,9 @@ def review(
       nbpr review 7 --output /tmp/review.html --no-open
       nbpr review 7 --json
     """
-    from nbpr import config, messages, pulls, reviews
-    from nbpr.repository import Repository
+    from nbpr import config, pulls, reviews
+    from nbpr.git.repository import Repository
+    from nbpr.proposals import messages
 
     repository = Repository.discover()
     settled = config.load(repository.root, {"forge": forge, "token_file": token_file})

@@ -122,9 +122,9 @@ def run(
       nbpr run analysis.ipynb --sweep alpha=0.1,0.2 --sweep beta=1,2 --scraps results.csv
       nbpr run analysis.ipynb --sweep-file runs.csv --jobs 4 --resume
     """
-    from nbpr import presence, runs, scraptable, sweeps
     from nbpr.cli.progress import board
     from nbpr.render import records
+    from nbpr.runs import presence, runs, scraptable, sweeps
 
     more = _limits(startup_timeout, memory, max_output, sandbox, secret)
     root, paths, config = _settled(
@@ -193,9 +193,9 @@ def validate(
       nbpr validate notebooks/*.ipynb --jobs 2 --json
       nbpr validate notebooks/*.ipynb --no-cache --fail-fast
     """
-    from nbpr import presence, runs, validation
     from nbpr.cli.progress import board
     from nbpr.render import records
+    from nbpr.runs import presence, runs, validation
 
     more = _limits(startup_timeout, memory, max_output, sandbox, secret)
     root, paths, config = _settled(files, kernel, python, timeout, cell_timeout, jobs, more, no_cache=no_cache)
@@ -227,8 +227,9 @@ def _settled(
     no_cache: bool = False,
 ) -> tuple[Path, list[str], Config]:
     """The repository's root, the notebooks' paths below it, and its settings under the given flags."""
-    from nbpr import config, sandbox
+    from nbpr import config
     from nbpr.places import find_root, path_below, root_of
+    from nbpr.runs import sandbox
 
     if find_root(files[0]) is None and not is_elsewhere:
         hint = "say where the run goes: --output PATH"
@@ -272,8 +273,8 @@ def size(word: str | None, option: str) -> int | None:
 
 def _tracked(root: Path) -> dict[str, str]:
     """The tracked files as they are in the checkout, with their blob ids; none outside of a repository."""
+    from nbpr.git.repository import Repository
     from nbpr.places import find_root
-    from nbpr.repository import Repository
 
     if find_root(root / "-") is None:
         return {}
@@ -291,8 +292,8 @@ def _tracked(root: Path) -> dict[str, str]:
 
 def _parameters(pairs: list[str], file: Path | None) -> dict[str, Any]:
     """The parameters of a file and of `-p`, which go over the file's."""
-    from nbpr.parameters import read_value
-    from nbpr.paramsfile import read
+    from nbpr.notebooks.parameters import read_value
+    from nbpr.runs.paramsfile import read
 
     found = read(file) if file else {}
     for pair in pairs:

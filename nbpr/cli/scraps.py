@@ -32,7 +32,7 @@ def scraps(
       nbpr scraps runs --csv > scraps.csv
       nbpr scraps runs/health.ipynb runs/health.runs/20261120T211005Z-77391969.ipynb --compare
     """
-    from nbpr import scraplist
+    from nbpr.runs import scraplist
 
     if as_csv and as_json:
         raise BadInput("--csv and --json exclude each other")

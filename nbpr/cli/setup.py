@@ -48,8 +48,8 @@ def init(
       nbpr init --global
       nbpr init --undo
     """
-    from nbpr import setup, usersetup
-    from nbpr.hooks import NAMES
+    from nbpr.setup import setup, usersetup
+    from nbpr.setup.hooks import NAMES
 
     names = NAMES if hooks else ()
     wanted = setup.Wanted(outputs=outputs, write_config=write_config, hooks=names, ci=tuple(ci or ()))
@@ -79,7 +79,7 @@ def doctor(
       nbpr doctor --fix
       nbpr doctor --json
     """
-    from nbpr.doctor import doctor as examine
+    from nbpr.setup.doctor import doctor as examine
 
     result = examine(Path.cwd(), fix=fix)
     show(result, as_json, lambda: _examined(result, colours()))

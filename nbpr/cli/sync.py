@@ -27,7 +27,7 @@ def sync(dry_run: DryRun = False, as_json: AsJson = False) -> None:
       nbpr sync --dry-run
     """
     from nbpr import config, sync
-    from nbpr.repository import Repository
+    from nbpr.git.repository import Repository
 
     repository = Repository.discover()
     with progress_line() as say:

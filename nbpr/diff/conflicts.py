@@ -11,7 +11,7 @@ from nbpr.diff import order
 from nbpr.diff.merge import CellConflict, Merged, merge, of_its_type
 from nbpr.diff.operations import same
 from nbpr.diff.threeway import ABSENT, Clash, merge_values, stretches
-from nbpr.notebook import Cell, Notebook
+from nbpr.notebooks.notebook import Cell, Notebook
 
 Style = Literal["merge", "diff3", "zdiff3"]
 STYLES: tuple[str, ...] = get_args(Style)

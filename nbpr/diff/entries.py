@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nbpr.notebook import quick_imports
+from nbpr.notebooks.notebook import quick_imports
 
 Entry = dict[str, Any]
 

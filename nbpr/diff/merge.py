@@ -11,7 +11,7 @@ from nbpr.diff import order
 from nbpr.diff.operations import same
 from nbpr.diff.order import Node
 from nbpr.diff.threeway import ABSENT, merge_lines, merge_values
-from nbpr.notebook import Cell, Notebook, derived_id
+from nbpr.notebooks.notebook import Cell, Notebook, derived_id
 
 _VALID_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 

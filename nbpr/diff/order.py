@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from nbpr.diff.opcodes import opcodes, rising
-from nbpr.notebook import Cell
+from nbpr.notebooks.notebook import Cell
 
 #: Two cells without ids, in the same place, with more than this in common are one cell that was edited.
 _ALIKE = 0.5

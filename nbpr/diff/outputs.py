@@ -13,7 +13,7 @@ from nbpr.diff.equality import same
 from nbpr.diff.lines import Line
 from nbpr.diff.noise import NONE, Noise
 from nbpr.diff.opcodes import opcodes
-from nbpr.scraps import Scrap, as_json
+from nbpr.notebooks.scraps import Scrap, as_json
 
 #: A run's outputs are read to so many lines; the rest counts as one line that says how much there is.
 LINES = 1_000

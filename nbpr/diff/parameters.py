@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from nbpr import assignments
 from nbpr.errors import BadInput
+from nbpr.notebooks import assignments
 
 #: In languages other than Python: `name = value  # comment`, or with R's arrow.
 _ASSIGNMENT = re.compile(r"(?m)^(?P<name>[A-Za-z_.]\w*)\s*(?:=(?!=)|<-)\s*(?P<value>[^#\n]*?)\s*(?:#.*)?$")

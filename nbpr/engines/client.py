@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from nbpr.engines import caps
-from nbpr.markers import Markers, markers
+from nbpr.notebooks.markers import Markers, markers
 
 #: How long nbclient waits for the rest of a cell's output. XPUB_NODROP makes it come, if late.
 IOPUB_TIMEOUT = 300

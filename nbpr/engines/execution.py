@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from nbpr.interpreters import KernelChoice
-from nbpr.sandbox import Sandbox
+from nbpr.runs.interpreters import KernelChoice
+from nbpr.runs.sandbox import Sandbox
 
 Status = Literal["success", "error"]
 Reason = Literal[

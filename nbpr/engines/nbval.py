@@ -17,14 +17,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from nbpr import process, reference
-from nbpr.cell import Cell
+from nbpr import process
 from nbpr.checks.reproduce import CellVerdict
 from nbpr.engines.child import Child, child, private_folder
 from nbpr.errors import BadInput, Missing, NbprError
-from nbpr.interpreters import KernelChoice
-from nbpr.notebook import INJECTED
-from nbpr.outputs import Patterns
+from nbpr.notebooks.cell import Cell
+from nbpr.notebooks.notebook import INJECTED
+from nbpr.runs import reference
+from nbpr.runs.interpreters import KernelChoice
+from nbpr.runs.outputs import Patterns
 
 #: What a comparison of recorded outputs may take at most; it is a matter of moments.
 _SECONDS = 300.0

@@ -16,8 +16,8 @@ from typing import Any
 
 from nbpr.engines import strays
 from nbpr.engines.parent import Parent
-from nbpr.notebook import quick_imports
-from nbpr.reference import LEFT_OUT
+from nbpr.notebooks.notebook import quick_imports
+from nbpr.runs.reference import LEFT_OUT
 
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 

@@ -17,12 +17,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from nbpr.cell import derived_id
 from nbpr.engines.child import GRACE, Child, child, private_folder
 from nbpr.engines.execution import Executed, FailedCell, Progress, Reason, Request
 from nbpr.errors import Missing
-from nbpr.interpreters import PRIVATE
-from nbpr.notebook import INJECTED
+from nbpr.notebooks.cell import derived_id
+from nbpr.notebooks.notebook import INJECTED
+from nbpr.runs.interpreters import PRIVATE
 
 #: What of the run's private folder is the kernel's: its kernelspec, its connection file, its sockets.
 FOLDER = "kernel"

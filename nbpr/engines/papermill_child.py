@@ -22,7 +22,7 @@ from nbpr.engines import strays, watch
 from nbpr.engines.caps import Caps
 from nbpr.engines.client import engine, markers_of, tags
 from nbpr.engines.parent import Parent
-from nbpr.notebook import INJECTED, quick_imports
+from nbpr.notebooks.notebook import INJECTED, quick_imports
 from nbpr.redaction import Redactor
 
 #: Longer socket paths are refused by the operating system.

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from nbpr.branches import Branches
 from nbpr.config import Config
 from nbpr.errors import BadInput
 from nbpr.forges.pullrequest import Comment, Forge, Opening, PullRequest, State, Status
-from nbpr.repository import Repository
+from nbpr.git.branches import Branches
+from nbpr.git.repository import Repository
 from nbpr.tokens import Kind
 
 __all__ = [

@@ -13,7 +13,7 @@ from nbpr.forges import choice
 from nbpr.forges.api import Api
 from nbpr.forges.choice import Address
 from nbpr.forges.http import Client
-from nbpr.repository import Repository
+from nbpr.git.repository import Repository
 from nbpr.tokens import Kind, Token
 
 

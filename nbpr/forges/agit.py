@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from nbpr.errors import NotAllowed
 from nbpr.forges.pullrequest import Opening, PullRequest
-from nbpr.repository import Repository, Stale
+from nbpr.git.repository import Repository, Stale
 
 _HEAD = re.compile(r"refs/pull/\d+/head")
 _MARK = re.compile(r"^<!-- nbpr-topic (\S+) -->$", re.MULTILINE)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from nbpr.errors import NotAllowed
 from nbpr.forges.api import Api
 from nbpr.forges.pullrequest import PullRequest
-from nbpr.repository import Repository, without_credentials
+from nbpr.git.repository import Repository, without_credentials
 
 #: Owner and name at the end of a repository's URL, and what may follow them.
 _NAME = re.compile(r"[^/:]+/[^/:]+?(?P<end>(?:\.git)?/?)$")

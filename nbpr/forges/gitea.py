@@ -18,7 +18,7 @@ from nbpr.forges.api import Said
 from nbpr.forges.choice import Address
 from nbpr.forges.http import Client, part
 from nbpr.forges.pullrequest import Comment, Opening, PullRequest, State, Status
-from nbpr.repository import Stale
+from nbpr.git.repository import Stale
 
 #: What a server gives at most a page, and how many pages of closed pull requests are looked at.
 PAGE, CLOSED_PAGES = 50, 20

@@ -23,7 +23,7 @@ from typing import Any
 
 from nbpr.errors import BadInput, Conflict
 from nbpr.forges.pullrequest import Comment, Opening, PullRequest, State, Status
-from nbpr.repository import RefUpdate, Repository, Stale, without_credentials
+from nbpr.git.repository import RefUpdate, Repository, Stale, without_credentials
 
 #: How often a number is tried for again when somebody else took it.
 ATTEMPTS = 50

@@ -17,7 +17,7 @@ from nbpr.forges.agit import Agit
 from nbpr.forges.api import Api, Said
 from nbpr.forges.forks import Fork
 from nbpr.forges.pullrequest import Opening, PullRequest, State, Status
-from nbpr.repository import RefUpdate, Repository, Stale
+from nbpr.git.repository import RefUpdate, Repository, Stale
 
 #: What the body of a pull request of ours has, on a line of its own.
 OURS = "<!-- nbpr-proposal "

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nbpr.diff import outputs
-from nbpr.notebook import Cell, Notebook
+from nbpr.notebooks.notebook import Cell, Notebook
 from nbpr.render import escape
 
 #: What the line above each cell begins with, by which git names the cell that a hunk is in.

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from nbpr import notebook
 from nbpr.checks import clean
-from nbpr.clean import Options
+from nbpr.notebooks import notebook
+from nbpr.notebooks.clean import Options
 
 
 def parsed(*cells: dict[str, Any], **metadata: Any) -> notebook.Notebook:

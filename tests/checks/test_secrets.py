@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbpr import allowlist, celltext, notebook
 from nbpr.checks import secrets
 from nbpr.config import Config
-from nbpr.content import Content
 from nbpr.findings import Finding
 from nbpr.inspection import Inspector
-from tests import notebooks
+from nbpr.notebooks import allowlist, celltext, notebook
+from nbpr.notebooks.content import Content
+from tests import generated as notebooks
 from tests.projects import cell, dumped
 
 LOWER, UPPER, DIGITS, HEX = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789", "0123456789abcdef"
@@ -309,7 +309,7 @@ def test_the_network_is_not_asked_and_nothing_is_imported_before_it_is_needed() 
     code = (
         "import sys; import nbpr.checks; early = 'detect_secrets' in sys.modules\n"
         "import socket; socket.socket.connect = None\n"
-        "from nbpr import celltext; from nbpr.checks import secrets\n"
+        "from nbpr.notebooks import celltext; from nbpr.checks import secrets\n"
         "found = secrets.secrets([celltext.Text('AK' + 'IAQYLPMN5HHHFPZAM2', 'x')]); print(early, len(found))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -18,7 +18,7 @@ from nbpr.cli.main import run
 from tests.conftest import git
 from tests.kernels import code
 from tests.projects import GLUE
-from tests.test_runs import NB, put
+from tests.runs.test_runs import NB, put
 
 OTHER = "notebooks/b.ipynb"
 SCRAPS = GLUE.replace("alerts", "n").replace("0.875", "m")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nbpr.cli.main import run
-from tests.notebooks import Layout
+from tests.generated import Layout
 
 CELLS: list[dict[str, Any]] = [
     {"cell_type": "code", "id": "pars", "metadata": {"tags": ["parameters"]}, "outputs": [], "execution_count": None,

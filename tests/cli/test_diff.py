@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from nbpr.notebook import quick_imports
+from nbpr.notebooks.notebook import quick_imports
 from tests.conftest import git
 from tests.diff.scripts import book, code, stream
 

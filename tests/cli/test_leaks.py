@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from nbpr.git.repository import Repository
 from nbpr.process import TOKEN_VARIABLES
-from nbpr.repository import Repository
 from tests import projects
 from tests.conftest import git
 from tests.githttp import Served, served
@@ -34,7 +34,7 @@ exit 1
 #: A bug of ours, in a command, with a token in its message and in a chained error's.
 BUG = """
 import os, sys
-from nbpr import doctor
+from nbpr.setup import doctor
 from nbpr.cli.main import run
 def broken(*_, **__):
     told = open(os.environ["TOLD_IN"]).read()
@@ -220,7 +220,7 @@ def test_a_token_that_was_handed_over_is_seen_nowhere(corpus: Corpus) -> None:
 import sys
 from pathlib import Path
 from nbpr import tokens
-from nbpr.repository import RefUpdate, Repository
+from nbpr.git.repository import RefUpdate, Repository
 ours = Repository.discover()
 ours.token = tokens.find(sys.argv[1], "gitea", {}, Path(sys.argv[2]), ours.credential)
 for number in range(5):

@@ -115,7 +115,7 @@ class TestExitCodes:
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:
         monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-        monkeypatch.setattr("nbpr.notebook.read", lambda path: 1 // 0)
+        monkeypatch.setattr("nbpr.notebooks.notebook.read", lambda path: 1 // 0)
         assert run(["cells", "secret-name.ipynb", "--json"]) == 3
         found = json.loads(capsys.readouterr().out)["error"]
         log = tmp_path / "nbpr" / "last-bug.log"

@@ -10,7 +10,7 @@ import pytest
 from nbpr.cli.progress import Board, board
 from nbpr.engines import Progress
 from nbpr.findings import Finding
-from nbpr.validation import Validated
+from nbpr.runs.validation import Validated
 
 FAILED = Validated("b", (Finding("execute", "error", "b", "no"),))
 

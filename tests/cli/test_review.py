@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nbpr.repository import Repository
+from nbpr.git.repository import Repository
 from tests import projects
 from tests.conftest import git
 from tests.projects import NOTE, propose

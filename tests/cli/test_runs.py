@@ -15,13 +15,14 @@ from typing import Any
 import psutil
 import pytest
 
-from nbpr import notebook, runs
 from nbpr.cli.main import run
 from nbpr.cli.runs import paired
+from nbpr.notebooks import notebook
+from nbpr.runs import runs
 from tests.conftest import git
 from tests.kernels import code, markdown
-from tests.test_runs import KEYS, NB, files_of, put
-from tests.test_scraplist import glued
+from tests.runs.test_runs import KEYS, NB, files_of, put
+from tests.runs.test_scraplist import glued
 
 CELLS = (markdown("# A"), code("n = 1\nname = 'x'", "parameters"), "# NBVAL_CHECK_OUTPUT\nprint(n, name)")
 

@@ -11,7 +11,7 @@ import pytest
 
 from nbpr.cli.main import run
 from tests.conftest import git
-from tests.test_setup import UNFILTERED, everything, notebook, put
+from tests.setup.test_setup import UNFILTERED, everything, notebook, put
 
 
 @pytest.fixture

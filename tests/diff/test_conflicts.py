@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbpr import notebook
-from nbpr.clean import clean
 from nbpr.diff.conflicts import KEPT_BACK, Mark, Marks, Shown, markers_in, merge_shown
 from nbpr.diff.merge import merge
 from nbpr.diff.operations import same
-from nbpr.notebook import quick_imports
+from nbpr.notebooks import notebook
+from nbpr.notebooks.clean import clean
+from nbpr.notebooks.notebook import quick_imports
 from tests.diff.scripts import book, code, edited, markdown, notebooks, stream
 from tests.diff.test_merge import read
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nbpr import notebook
 from nbpr.diff.merge import Merged, merge, merge_text
 from nbpr.diff.operations import same
-from nbpr.notebook import Cell, Notebook
+from nbpr.notebooks import notebook
+from nbpr.notebooks.notebook import Cell, Notebook
 from tests.diff.scripts import book, code, edited, markdown, notebooks, stream
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from nbpr.diff.notebooks import plain
 from nbpr.diff.operations import diff, find, same
-from nbpr.notebook import quick_imports
+from nbpr.notebooks.notebook import quick_imports
 from tests.diff.scripts import book, code, display, edited, markdown, notebooks, scripted, stream
 
 quick_imports()

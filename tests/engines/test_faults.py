@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from nbpr.engines import Executed
-from nbpr.interpreters import KernelChoice
+from nbpr.runs.interpreters import KernelChoice
 from tests.kernels import notebook, run, texts
 
 pytestmark = [

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from nbpr import notebook as notebooks
-from nbpr import parameters, runs, sandbox, scraps
 from nbpr.config import Config, Execute
 from nbpr.errors import BadInput
-from nbpr.interpreters import KernelChoice
-from nbpr.sandbox import Sandbox
+from nbpr.notebooks import notebook as notebooks
+from nbpr.notebooks import parameters, scraps
+from nbpr.runs import runs, sandbox
+from nbpr.runs.interpreters import KernelChoice
+from nbpr.runs.sandbox import Sandbox
 from tests.kernels import code, notebook, run, texts
 
 pytest.importorskip("bash_kernel", reason="bash_kernel is not installed")

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from nbpr import outputs, process, reference
+from nbpr import process
 from nbpr.checks.reproduce import CellVerdict
 from nbpr.config import Config
 from nbpr.engines import nbval
 from nbpr.errors import BadInput, Missing
+from nbpr.runs import outputs, reference
 from tests.kernels import code, markdown, notebook, own_kernel, run
 
 CHECK = "# NBVAL_CHECK_OUTPUT\n"

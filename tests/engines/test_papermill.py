@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from nbpr import engines, interpreters, process
+from nbpr import engines, process
 from nbpr.config import Execute
 from nbpr.engines import FailedCell, Progress
 from nbpr.errors import BadInput, Missing
-from nbpr.interpreters import KernelChoice
+from nbpr.runs import interpreters
+from nbpr.runs.interpreters import KernelChoice
 from tests.kernels import code, markdown, notebook, own_kernel, run, texts
 
 pytestmark = pytest.mark.kernel

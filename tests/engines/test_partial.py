@@ -9,11 +9,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from nbpr import config, runs, sandbox
-from nbpr.attempt import Options
+from nbpr import config
 from nbpr.cli.runs import size
 from nbpr.config import Config, Execute
 from nbpr.errors import BadInput
+from nbpr.runs import runs, sandbox
+from nbpr.runs.attempt import Options
 from tests.kernels import code, markdown, notebook
 
 NB = "notebooks/a.ipynb"

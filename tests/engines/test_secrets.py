@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from nbpr import attempt
 from nbpr.errors import BadInput
+from nbpr.runs import attempt
 from tests.kernels import code, notebook, run, texts
 
 SECRET = "s3cr3t-with-'quotes'-and-é"

@@ -49,7 +49,8 @@ def _children() -> list[Any]:
 KILLED = """
 import sys
 from pathlib import Path
-from nbpr import interpreters, process
+from nbpr import process
+from nbpr.runs import interpreters
 from nbpr.config import Execute
 from nbpr.engines import ENGINES, Request
 from tests.kernels import notebook, own_kernel

@@ -8,7 +8,7 @@ import pytest
 
 from nbpr.errors import BadInput
 from nbpr.forges import Status
-from nbpr.repository import Stale
+from nbpr.git.repository import Stale
 from tests.forges.places import ME, OTHER, Place
 
 MARKER = "<!-- nbpr:x -->"

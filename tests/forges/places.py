@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from nbpr import config
-from nbpr.branches import Branches
 from nbpr.config import Config
 from nbpr.forges import Forge, Opening, bring_up_to_date, forge_for
-from nbpr.repository import Repository
+from nbpr.git.branches import Branches
+from nbpr.git.repository import Repository
 from tests.conftest import git
 from tests.forges.fake_gitea import FakeGitea
 from tests.forges.fake_github import FakeGithub

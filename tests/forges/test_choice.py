@@ -11,7 +11,7 @@ from nbpr.errors import BadInput, NotAllowed, OutOfReach
 from nbpr.forges import access, choice, forge_for, http
 from nbpr.forges.choice import Address
 from nbpr.forges.github import api_root
-from nbpr.repository import Repository
+from nbpr.git.repository import Repository
 from tests.conftest import git
 from tests.forges.fake_gitea import FakeGitea
 from tests.forges.fake_github import FakeGithub

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nbpr import announcements
 from nbpr.forges import http
+from nbpr.proposals import announcements
 from tests import projects
 from tests.conftest import git
 from tests.forges import places

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from nbpr import announcements, config, identity, runs
-from nbpr.repository import Repository
+from nbpr import config
+from nbpr.git.repository import Repository
+from nbpr.proposals import announcements, identity
+from nbpr.runs import runs
 from tests import projects
 from tests.conftest import git
 from tests.forges import places

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from nbpr.branches import Branches
 from nbpr.errors import BadInput, Conflict
 from nbpr.forges import Opening, PullRequest, is_path
 from nbpr.forges.local import LocalForge
-from nbpr.repository import Repository, Stale, without_credentials
+from nbpr.git.branches import Branches
+from nbpr.git.repository import Repository, Stale, without_credentials
 from tests.conftest import git
 
 

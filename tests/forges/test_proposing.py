@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from nbpr import announcements, identity, proofs, pulls
+from nbpr import pulls
 from nbpr.errors import Conflict, NbprError, NotAllowed, OutOfReach
 from nbpr.forges import PullRequest, http
+from nbpr.proposals import announcements, identity, proofs
 from tests import projects
 from tests.conftest import git
 from tests.forges import places

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from nbpr import identity
 from nbpr.findings import Finding
+from nbpr.proposals import identity
 from nbpr.render import Link, Report, ScrapRow, markdown
 from tests.diff.scripts import code, stream
 from tests.diff.scripts import markdown as text_cell

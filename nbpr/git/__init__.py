@@ -1,0 +1,1 @@
+"""Git: the repository as git has it and as a person has it."""

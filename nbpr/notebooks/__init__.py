@@ -1,0 +1,1 @@
+"""One notebook: read, edited, cleaned, byte for byte."""

@@ -1,0 +1,1 @@
+"""Proposals: from a change to a validated pull request."""

@@ -1,0 +1,1 @@
+"""Runs: how notebooks are run, what is kept of it, and what it proves."""

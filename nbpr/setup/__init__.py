@@ -1,0 +1,1 @@
+"""Setting repositories up, and saying what is missing in them."""
