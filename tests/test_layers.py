@@ -36,6 +36,7 @@ setup.setup setup.usersetup setup.driverstate
 setup.setupsteps setup.phantoms setup.workflows setup.drivers
 runs.scraplist runs.paramsfile runs.sweeps runs.scraptable
 render
+gate.result
 proposals.identity
 forges
 forges.access
