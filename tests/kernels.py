@@ -78,6 +78,18 @@ def left_of(mark: str) -> list[str]:
     return found
 
 
+def of_runs() -> list[str]:
+    """What is alive below this process and belongs to a run; a worker has other children besides, servers and git."""
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        try:
+            if MARK in each.environ():
+                found.append(" ".join(each.cmdline()))
+        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+    return found
+
+
 def texts(nb: Mapping[str, Any]) -> list[str]:
     """What each code cell printed."""
     return [

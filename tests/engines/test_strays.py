@@ -10,12 +10,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from nbpr.engines import strays
 from nbpr.engines.child import child, private_folder
-from tests.kernels import left_of, notebook, run, texts
+from tests.kernels import left_of, notebook, of_runs, run, texts
 
 pytestmark = [
     pytest.mark.kernel,
@@ -36,14 +35,9 @@ print('started')
 
 @pytest.mark.parametrize("end", ["", "1 / 0", "import os; os._exit(1)", "import time; time.sleep(60)"])
 def test_what_a_notebook_starts_ends_with_it(tmp_path: Path, end: str) -> None:
-    before = {child.pid for child in _children()}
     executed = run(notebook(STRAYS, end or "pass"), tmp_path, timeout=4 if "sleep" in end else 60)
     assert texts(executed.notebook)[0] == "started\n"
-    assert {child.pid for child in _children()} <= before
-
-
-def _children() -> list[Any]:
-    return list(psutil.Process().children(recursive=True))
+    assert of_runs() == []
 
 
 KILLED = """

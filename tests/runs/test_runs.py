@@ -15,7 +15,7 @@ from nbpr.errors import BadInput, NotAllowed
 from nbpr.notebooks import notebook
 from nbpr.runs import reference, runs
 from nbpr.runs.runs import Options, execute, execute_to, planned, run_notebooks
-from tests.kernels import code, markdown
+from tests.kernels import code, markdown, of_runs
 from tests.kernels import notebook as made_of
 from tests.projects import GLUE
 
@@ -191,9 +191,7 @@ class TestSeveral:
         with pytest.raises(KeyboardInterrupt):
             run_notebooks(paths, tmp_path, Config(execute=Execute(jobs=2)), follow=interrupting)
         assert time.monotonic() - began < 20
-        import psutil
-
-        assert psutil.Process().children(recursive=True) == []
+        assert of_runs() == []
 
     def test_everything_is_read_before_anything_runs(self, tmp_path: Path) -> None:
         put(tmp_path, NB, "1")
