@@ -416,6 +416,8 @@ def _not_a_checkout(start: Path, complaint: str) -> NbprError:
 _LOST = re.compile(
     rb"stale info|fetch first|non-fast-forward|cannot lock ref|failed to lock|already exists|incorrect old value"
 )
+#: Why the other side cannot write, which git tells as a ref that it could not lock: trying again does not help.
+_NOT_WRITABLE = re.compile(rb"cannot lock ref.*(Permission denied|Read-only file|No space left|create directory)")
 _DECLINED = re.compile(
     rb"No space left|File too large|declined|protected|permission|denied|not allowed|403|unauthorized|deny",
     re.IGNORECASE,
@@ -425,9 +427,11 @@ _DECLINED = re.compile(
 def _remote_failure(words: Sequence[str], completed: Completed) -> NbprError:
     said = completed.stderr + completed.stdout
     remote = words[words.index("--") + 1]
+    reason = _reason(said)
+    if _NOT_WRITABLE.search(said):
+        return NotAllowed(f"{remote} cannot be written to: {reason}", hint="see the space and the permissions there")
     if words[0] == "push" and _LOST.search(said):
         return Stale(f"somebody else pushed to {remote} meanwhile; nothing was pushed")
-    reason = _reason(said)
     if b"couldn't find remote ref" in said:
         return BadInput(f"{remote}: {reason}")
     if _DECLINED.search(said):
