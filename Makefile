@@ -54,7 +54,7 @@ lock:
 	@$(PYTHON) -m venv $(VENV)-lock
 	@$(VENV)-lock/bin/python -m pip install --quiet uv
 	@$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-	    --extra run --extra demo --group dev pyproject.toml --output-file requirements.lock
+	    --extra run --extra s3 --extra demo --group dev pyproject.toml --output-file requirements.lock
 	@rm -rf $(VENV)-lock
 
 clean:

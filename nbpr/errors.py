@@ -3,7 +3,7 @@
     NbprError                 3   (never raised itself)
     ├── CheckFailed           1   what was checked failed
     ├── BadInput              2   bad use or bad input, nothing changed
-    │   └── Missing           2   a package of the extra `run` is not installed
+    │   └── Missing           2   a package of an extra is not installed
     ├── NotAllowed            4   token, permission
     ├── Conflict              5   a stale cell, somebody else's change
     ├── OutOfReach            6   network or forge, after retries
@@ -59,10 +59,10 @@ class BadInput(NbprError):
 class Missing(BadInput):
     """A package that only some commands need is not installed."""
 
-    def __init__(self, package: str) -> None:
+    def __init__(self, package: str, *, extra: str = "run", what: str | None = None) -> None:
         super().__init__(
-            f"running notebooks needs {package}, which is not installed here",
-            hint="pip install 'nbpr[run]'",
+            f"{what or 'running notebooks needs'} {package}, which is not installed here",
+            hint=f"pip install 'nbpr[{extra}]'",
         )
 
 

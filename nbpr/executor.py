@@ -63,12 +63,18 @@ class NotebookExecutor:
         parameters: Mapping[str, Any] | None = None,
         timeout: float = 300,
     ) -> dict[str, Any]:
-        """Run a notebook into `output_path`; the run record, whose `status` says whether it went well."""
-        from nbpr.runs import runs
+        """Run a notebook into `output_path`; the run record, whose `status` says whether it went well.
 
-        return runs.execute_to(
-            self._place(input_path), self._place(output_path), dict(parameters or {}), timeout=timeout
-        ).as_json()
+        Both may be `s3://` addresses.
+        """
+        from nbpr.runs import runs
+        from nbpr.storage import is_remote, place
+
+        source, output = (
+            place(path) if isinstance(path, str) and is_remote(path) else self._place(path)
+            for path in (input_path, output_path)
+        )
+        return runs.execute_to(source, output, dict(parameters or {}), timeout=timeout).as_json()
 
     def collect_outputs(self, path: str | Path) -> dict[str, Any]:
         """The scraps of an executed notebook by name: JSON data itself, other data described."""

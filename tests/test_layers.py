@@ -69,7 +69,7 @@ runs.record runs.surroundings
 runs.runkey
 engines
 runs.installed
-runs.reference runs.interpreters runs.sandbox
+runs.reference runs.interpreters runs.sandbox storage
 runs.kernelspecs runs.outputs
 checks
 notebooks.edits

@@ -14,11 +14,17 @@ from nbpr.cli.output import AsJson, DryRun, colours, note, show, width
 from nbpr.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nbpr.config import Config
+    from nbpr.storage import Place
 
 app = typer.Typer()
 
 Notebooks = Annotated[list[Path], typer.Argument(metavar="NB...", help="The notebooks.", show_default=False)]
+Sources = Annotated[
+    list[str], typer.Argument(metavar="NB...", help="The notebooks, files or s3:// addresses.", show_default=False)
+]
 Kernel = Annotated[str | None, typer.Option(metavar="NAME", help="Run with this kernelspec.")]
 Python = Annotated[str | None, typer.Option(metavar="PATH", help="Run with this interpreter, or this environment's.")]
 Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="For the whole run; 0: no limit.", min=0)]
@@ -67,7 +73,7 @@ def paired(args: list[str]) -> list[str]:
 
 @app.command("run", cls=_PairedOptions)
 def run(
-    files: Notebooks,
+    sources: Sources,
     parameter: Annotated[
         list[str] | None, typer.Option("-p", "--parameter", metavar="NAME VALUE", help="Set a parameter; repeatable.")
     ] = None,
@@ -75,7 +81,8 @@ def run(
         Path | None, typer.Option("-f", "--params-file", metavar="FILE", help="Parameters as YAML or JSON.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="PATH", help="Where to write the run; several: a folder.")
+        str | None,
+        typer.Option("-o", "--output", metavar="PATH", help="Where to write the run, s3:// too; several: a folder."),
     ] = None,
     prepare_only: Annotated[
         bool, typer.Option("--prepare-only", help="Put the parameters in and write the notebook; run nothing.")
@@ -121,19 +128,22 @@ def run(
       nbpr run analysis.ipynb -f params.yaml --output /tmp/analysis.ipynb
       nbpr run analysis.ipynb --sweep alpha=0.1,0.2 --sweep beta=1,2 --scraps results.csv
       nbpr run analysis.ipynb --sweep-file runs.csv --jobs 4 --resume
+      nbpr run s3://bucket/in.ipynb --output s3://bucket/out.ipynb
     """
     from nbpr.cli.progress import board
     from nbpr.render import records
     from nbpr.runs import presence, runs, scraptable, sweeps
+    from nbpr.storage import place
 
     more = _limits(startup_timeout, memory, max_output, sandbox, secret)
+    files, to = [place(each) for each in sources], place(output) if output is not None else None
     root, paths, config = _settled(
         files, kernel, python, timeout, cell_timeout, jobs, more, is_elsewhere=output is not None
     )
     given = _parameters(parameter or [], params_file)
     options = runs.Options(parameters=given or None, files=_tracked(root), engine=engine, prepare_only=prepare_only)
     if dry_run:
-        plan = runs.planned(paths, root, config, options, output=output)
+        plan = runs.planned(paths, root, config, options, output=to)
         show({"runs": [], "planned": plan}, as_json, lambda: records.planned(plan, width()))
         return
     if resume and no_cache:
@@ -145,11 +155,11 @@ def run(
         scraptable.check(scraps_to)
     sets = sweeps.combined(sweep or [], sweep_file, given) if is_sweep else [given or None]
     wanted = [runs.Job(path, each) for path in paths for each in sets]
-    own = [place for place in (scraps_to, sweep_file, params_file, output) if place is not None]
+    own = [each for each in (scraps_to, sweep_file, params_file, to) if isinstance(each, Path)]
     proven = presence.proven_here(root, replace(config, cache=replace(config.cache, read=resume)), own)
     with board([job.name for job in wanted]) as told:
         ways = runs.Ways(told.at_cell, told.ran, proven, keep_going)
-        made = runs.run_jobs(wanted, root, config, options, ways, output=output)
+        made = runs.run_jobs(wanted, root, config, options, ways, output=to)
     done = [each for each in made if each is not None]
     for each in done:
         _notes(each.record.notebook, each.notes)
@@ -215,7 +225,7 @@ def validate(
 
 
 def _settled(
-    files: list[Path],
+    files: Sequence[Place],
     kernel: str | None,
     python: str | None,
     timeout: float | None,
@@ -231,19 +241,21 @@ def _settled(
     from nbpr.places import find_root, path_below, root_of
     from nbpr.runs import sandbox
 
-    if find_root(files[0]) is None and not is_elsewhere:
+    # What lies in a storage is run here.
+    local = [file if isinstance(file, Path) else Path.cwd() / file.name for file in files]
+    if find_root(local[0]) is None and not is_elsewhere:
         hint = "say where the run goes: --output PATH"
         raise BadInput(f"{files[0]}: not in a repository, so there is no place for its run", hint=hint)
     limits = {"timeout": timeout, "cell_timeout": cell_timeout, "jobs": jobs}
     chosen = {"kernel": kernel, "python": python and str(Path(python).expanduser().absolute())}
-    root = root_of(files)
+    root = root_of(local)
     reading = {"read": False if no_cache else None}
     settled = config.load(root, {"execute": {**limits, **chosen, **more}, "cache": reading})
     if (absence := sandbox.absence(settled.execute.sandbox)) is not None:
         note(f"note: {absence}")
     return (
         root,
-        [path_below(root, file) for file in files],
+        [path_below(root, file) if isinstance(file, Path) else file.url for file in files],
         settled,
     )
 

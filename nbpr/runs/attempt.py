@@ -25,6 +25,7 @@ from nbpr.runs.interpreters import Environment, KernelChoice, NoKernel
 from nbpr.runs.record import Run, RunRecord
 from nbpr.runs.runkey import key_of
 from nbpr.runs.sandbox import Sandbox
+from nbpr.storage import is_remote
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,11 @@ class Attempt:
         """The user's checkout: `root`, unless that is a worktree."""
         return self.options.checkout or self.root
 
+    @property
+    def folder(self) -> str:
+        """The folder that it lies in, from the root; one in a storage is run at the root."""
+        return "." if is_remote(self.path) else str(Path(self.path).parent)
+
     @cached_property
     def environment(self) -> dict[str, str]:
         """What its kernel gets to know of our environment."""
@@ -120,7 +126,7 @@ class Attempt:
     def choose(self) -> KernelChoice:
         """The kernel that it runs with. Raises `BadInput` and `NoKernel`."""
         return interpreters.choose(
-            (self.checkout / self.path).parent,
+            self.checkout / self.folder,
             self.checkout,
             kernel=self.source.kernel,
             language=self.source.language,
@@ -134,7 +140,7 @@ class Attempt:
         limits = self.config.execute
         return Request(
             source=self.source.as_json(),
-            cwd=self.root if self.config.cwd == "repository" else (self.root / self.path).parent,
+            cwd=self.root if self.config.cwd == "repository" else self.root / self.folder,
             kernel=kernel,
             parameters=self.parameters,
             environment=self.environment,

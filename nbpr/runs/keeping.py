@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from nbpr.errors import BadInput, NotAllowed
+from nbpr.errors import BadInput, NbprError, NotAllowed
 from nbpr.notebooks import notebook
 from nbpr.runs import reference
 from nbpr.runs.record import Run
+from nbpr.storage import Place, Remote
 
 #: What `runs/.gitignore` holds: runs that are nobody's reference stay out of git.
 _IGNORED = "*.runs/\n"
@@ -32,10 +33,26 @@ def store(run: Run, root: Path) -> Run:
     return replace(run, record=replace(record, output=path))
 
 
-def store_at(run: Run, output: Path) -> Run:
-    """Write a run, with everything that it put out, to a file of the caller's choice."""
-    _write(output, run.whole_bytes)
+def store_at(run: Run, output: Place) -> Run:
+    """Write a run, with everything that it put out, to a file of the caller's choice.
+
+    A storage that does not take it loses nothing: the run is then in the current folder, as the error says.
+    """
+    if isinstance(output, Remote):
+        _send(run, output)
+    else:
+        _write(output, run.whole_bytes)
     return replace(run, record=replace(run.record, output=str(output)))
+
+
+def _send(run: Run, output: Remote) -> None:
+    try:
+        output.write_bytes(run.whole_bytes)
+    except NbprError as error:
+        kept = Path.cwd() / f"{run.record.run_id}.ipynb"
+        _write(kept, run.whole_bytes)
+        error.hint = f"the run is kept in {kept}" + (f"; {error.hint}" if error.hint else "")
+        raise
 
 
 def check_place(root: Path, path: str) -> None:

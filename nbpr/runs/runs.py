@@ -25,6 +25,7 @@ from nbpr.runs.keeping import check_place, store, store_at
 from nbpr.runs.proven import Proven
 from nbpr.runs.record import Run, RunRecord
 from nbpr.runs.runkey import is_input, key_of
+from nbpr.storage import Place, Remote, is_remote
 
 __all__ = [
     "Options",
@@ -153,7 +154,7 @@ def run_notebooks(
     config: Config,
     options: Options = AS_CONFIGURED,
     *,
-    output: Path | None = None,
+    output: Place | None = None,
     follow: Follow | None = None,
 ) -> list[Run]:
     """Run notebooks (POSIX paths below `root`), so many at a time as `execute.jobs` says, and store the runs.
@@ -173,7 +174,7 @@ def run_jobs(
     options: Options = AS_CONFIGURED,
     ways: Ways = PLAINLY,
     *,
-    output: Path | None = None,
+    output: Place | None = None,
 ) -> list[Run | None]:
     """The runs of jobs, in their order, each stored as soon as it is made; as `run_notebooks` says.
 
@@ -208,19 +209,28 @@ def run_jobs(
     )
 
 
-def _sources(paths: Sequence[str], root: Path, config: Config, output: Path | None) -> dict[str, Notebook]:
+def _sources(paths: Sequence[str], root: Path, config: Config, output: Place | None) -> dict[str, Notebook]:
     if output is None:
+        if remote := next(filter(is_remote, paths), None):
+            hint = "say where the run goes: --output PATH"
+            raise BadInput(f"{remote}: lies in no repository, so there is no place for its run", hint=hint)
         for run in reference.run_paths(paths, config).values():
             check_place(root, run)
-    return {path: replace(notebook.read(root / path), name=path) for path in dict.fromkeys(paths)}
+    return {path: _source(path, root) for path in dict.fromkeys(paths)}
 
 
-def _makes_reference(options: Options, output: Path | None) -> bool:
+def _source(path: str, root: Path) -> Notebook:
+    if is_remote(path):
+        return notebook.parse(Remote(path).read_bytes(), path)
+    return replace(notebook.read(root / path), name=path)
+
+
+def _makes_reference(options: Options, output: Place | None) -> bool:
     return output is None and not options.parameters and not options.prepare_only
 
 
 def planned(
-    paths: Sequence[str], root: Path, config: Config, options: Options = AS_CONFIGURED, *, output: Path | None = None
+    paths: Sequence[str], root: Path, config: Config, options: Options = AS_CONFIGURED, *, output: Place | None = None
 ) -> list[dict[str, Any]]:
     """What `run_notebooks` would do, one by one: `{"notebook", "kernel", "executable", "why", "parameters", "output"}`.
 
@@ -233,7 +243,7 @@ def planned(
     return [_plan(attempt(source, path, root, config, options), places.get(path)) for path, source in sources.items()]
 
 
-def _plan(tried: Attempt, place: Path | None) -> dict[str, Any]:
+def _plan(tried: Attempt, place: Place | None) -> dict[str, Any]:
     kernel = tried.choose()
     if place is not None:
         output = str(place)
@@ -251,9 +261,11 @@ def _plan(tried: Attempt, place: Path | None) -> dict[str, Any]:
     }
 
 
-def _places(paths: Mapping[str, Any], output: Path | None) -> dict[str, Path]:
+def _places(paths: Mapping[str, Any], output: Place | None) -> dict[str, Place]:
     if output is None:
         return {}
+    if isinstance(output, Remote):
+        output.check()
     if len(paths) == 1 and not output.is_dir():
         return dict.fromkeys(paths, output)
     if output.suffix == ".ipynb":
@@ -265,10 +277,14 @@ def _places(paths: Mapping[str, Any], output: Path | None) -> dict[str, Path]:
 
 
 def execute_to(
-    place: Path, output: Path, parameters: Mapping[str, Any] | None = None, *, timeout: float | None = None
+    place: Place, output: Place, parameters: Mapping[str, Any] | None = None, *, timeout: float | None = None
 ) -> RunRecord:
-    """Run the notebook at `place` into `output`, under the settings of its repository if it lies in one."""
-    root = root_of([place])
+    """Run the notebook at `place` into `output`, under the settings of its repository if it lies in one.
+
+    One in a storage is run in the current folder, under the settings of the repository there.
+    """
+    root = root_of([place if isinstance(place, Path) else Path.cwd() / place.name])
     settings = configuration.load(root, {"execute": {"timeout": timeout}})
     options = Options(parameters=parameters or {})
-    return run_notebooks([path_below(root, place)], root, settings, options, output=output)[0].record
+    path = path_below(root, place) if isinstance(place, Path) else place.url
+    return run_notebooks([path], root, settings, options, output=output)[0].record
