@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nbpr import process
-from nbpr.checks.reproduce import CellVerdict
+from nbpr.checks.reproduce import CellVerdict, summary
 from nbpr.config import Config
 from nbpr.engines import nbval
 from nbpr.errors import BadInput, Missing
 from nbpr.runs import outputs, reference
+from tests.diff.test_tolerance import picture, shown
 from tests.kernels import code, markdown, notebook, own_kernel, run
 
 CHECK = "# NBVAL_CHECK_OUTPUT\n"
@@ -194,3 +196,27 @@ def test_a_comparer_that_is_not_used_is_gone() -> None:
         started = [each for each in psutil.Process().children() if each.pid not in before]
         assert len(started) == 1
     assert not started[0].is_running()
+
+
+def test_what_a_cell_tolerates_is_no_difference() -> None:
+    pytest.importorskip("PIL")
+    near, few = CHECK + "# NBPR_TOLERANCE 1e-6\n", CHECK + "# NBPR_PIXELS 2%\n"
+    before = ran(
+        (near + "a", "x 1.0000000\n"), (near + "b", "x 1.0\n"), (CHECK + "c", "x 1.0\n"), (CHECK + "d", "x 1.0\n"),
+        (CHECK + "# NBPR_TOLERANCE low\ne", "1\n"), ("# NBPR_TOLERANCE low\nf", "1\n"),
+        (few + "g", ""), (few + "h", ""), (CHECK + "i", ""),
+    )  # fmt: skip
+    after = copy.deepcopy(before)
+    for place, text in ((0, "x 0.9999999\n"), (1, "x 1.1\n"), (2, "x 1.0000001\n"), (3, "x 1.0000001\n")):
+        after["cells"][place]["outputs"][0]["text"] = text
+    after["cells"][3]["metadata"] = {"nbpr": {"tolerance": 1e-6}}
+    for place, changed in ((6, 1), (7, 3), (8, 3)):
+        for side, count in ((before, 0), (after, changed)):
+            side["cells"][place]["outputs"] = shown({"image/png": picture(count)})
+    found = nbval.compare(before, after)
+    assert [each.verdict for each in found] == [
+        "passed", "failed", "failed", "passed", "failed", "passed", "passed", "failed", "passed",
+    ]  # fmt: skip
+    assert "x 1.1" in str(found[1].message)
+    assert found[4].message == "# NBPR_TOLERANCE low: a number from 0 on is wanted"
+    assert summary(str(found[7].message)) == "picture 1: 3.0 % of pixels changed (NBPR_PIXELS 0.02)"
