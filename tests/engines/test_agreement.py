@@ -183,16 +183,14 @@ def agreed(numbers: range, folder: Path) -> Counter[str]:
     for name, verdicts in ours.items():
         assert len(theirs[name]) == len(verdicts), name
         counts["notebooks"] += 1
-        stopped = False
-        for number, verdict in enumerate(verdicts):
-            if stopped:
-                counts["after a cell that raises"] += 1
-                continue
+        # A cell that raises without leave ends our run, where nbval goes on: what follows is not compared.
+        ran = next((at for at, each in enumerate(verdicts) if each.message == "it did not run"), len(verdicts))
+        assert ran == len(verdicts) or "failed" in list(theirs[name].values())[:ran], name
+        counts["after a cell that raises"] += len(verdicts) - ran
+        for number, verdict in enumerate(verdicts[:ran]):
             assert verdict.verdict == theirs[name][number], (name, number, theirs[name][number], verdict)
             counts[verdict.verdict] += 1
             counts["compared outputs"] += verdict.checked
-            # A cell that raises without leave ends our run, where nbval goes on: what follows is not compared.
-            stopped = verdict.verdict == "failed" and "Running cell" in str(verdict.message)
     return counts
 
 
