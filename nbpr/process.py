@@ -129,10 +129,26 @@ def without_tokens(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name not in TOKEN_VARIABLES}
 
 
+def blanks(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Empty values for what a process of ours that lives while kernels run has no need to know.
+
+    A git that is asked for objects of a partial clone goes to its remote, so what leads there stays, but for the
+    passwords of proxies.
+    """
+    return {name: "" for name, value in environ.items() if not _is_plain(name, value)}
+
+
+def _is_plain(name: str, value: str) -> bool:
+    if name.startswith("GIT_CONFIG_"):
+        return name in _GIT_KEPT  # the others are settings, which in CI may hold a header with a token
+    leads = name.startswith(("LC_", "GIT_", "SSH_")) or (name.lower().endswith("_proxy") and "@" not in value)
+    return name in KERNEL_VARIABLES or leads
+
+
 def guard() -> None:
     """Keep this process's memory and environment from others of the same user, a kernel above all (Linux only).
 
-    To be called before a kernel is started, wherever a token is held. It also means: no core dump, no debugger.
+    To be called before a kernel is started, and wherever a token is held. It also means: no core dump, no debugger.
     """
     if sys.platform != "linux":
         return

@@ -64,6 +64,19 @@ def test_the_secrets_of_an_environment() -> None:
     assert list(process.secrets({"https_proxy": "http://proxy:8080", "PATH": "a@b"})) == []
 
 
+def test_what_lives_beside_kernels_knows_what_it_needs() -> None:
+    plain = {"PATH": "/bin", "HOME": "/h", "LC_ALL": "C", "GIT_SSH_COMMAND": "ssh", "GIT_CONFIG_GLOBAL": "/g"}
+    proxies = {"HTTPS_PROXY": "http://proxy:8080", "all_proxy": "http://me:pw@proxy:8080"}
+    secret = {
+        "GH_TOKEN": "t",
+        "GIT_CONFIG_VALUE_0": "Authorization: Bearer t",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "OPENAI_API_KEY": "k",
+        "MY": "x",
+    }
+    assert process.blanks({**plain, **proxies, **secret}) == dict.fromkeys([*secret, "all_proxy"], "")
+
+
 def test_a_timeout_ends_what_was_started_alone_and_its_children(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     words = ["sh", "-c", f"sleep 600 & echo $! >'{pid}'; wait"]

@@ -203,9 +203,9 @@ class Objects:
         import git
 
         command = git.Repo(self.root).git
-        # GitPython adds to our own environment, and its process lives while kernels run: tokens are blanked in it.
-        blank = dict.fromkeys(process.TOKEN_VARIABLES, "")
-        command.update_environment(**process.git_environment(), **blank, GIT_DIR=str(self.git_dir))
+        # GitPython adds to our own environment, and its process lives while kernels run: what it need not know goes.
+        blank = {**process.blanks(), **dict.fromkeys(process.TOKEN_VARIABLES, "")}
+        command.update_environment(**{**process.git_environment(), **blank}, GIT_DIR=str(self.git_dir))
         return command
 
     def read(self, commit: str, path: str) -> bytes | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nbpr import batch, engines
+from nbpr import batch, engines, process
 from nbpr import config as configuration
 from nbpr.config import Config
 from nbpr.engines import Progress
@@ -72,6 +72,8 @@ def execute(
     """
     engine = engines.named(options.engine)
     engine.check()
+    # Whatever stands in our own environment, a kernel of the same user is not to read it from us.
+    process.guard()
     check_limits(config.for_notebook(path))
     tried = attempt(source, path, root, config, options)
     try:
