@@ -39,7 +39,9 @@ class Board:
     def ran(self, name: str, run: Run) -> None:
         """A run has ended."""
         record = run.record
-        seconds = "proven before" if record.cached else f"{record.duration_seconds:.1f} s"
+        seconds = (
+            ("proven before" if run.proof else "done before") if record.cached else f"{record.duration_seconds:.1f} s"
+        )
         self._done(name, f"{record.reason or record.status}, {seconds}")
 
     def validated(self, name: str, found: Validated) -> None:

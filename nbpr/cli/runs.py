@@ -108,7 +108,7 @@ def run(
     ] = None,
     keep_going: KeepGoing = True,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Do not run again what is proven here and hangs on nothing that changed.")
+        bool, typer.Option("--resume", help="Go on with what did not finish: what went well is not run again.")
     ] = False,
     no_cache: NoCache = False,
     engine: Engine = "papermill",
@@ -156,7 +156,10 @@ def run(
     sets = sweeps.combined(sweep or [], sweep_file, given) if is_sweep else [given or None]
     wanted = [runs.Job(path, each) for path in paths for each in sets]
     own = [each for each in (scraps_to, sweep_file, params_file, to) if isinstance(each, Path)]
-    proven = presence.proven_here(root, replace(config, cache=replace(config.cache, read=resume)), own)
+    reading = replace(config, cache=replace(config.cache, read=resume))
+    proven = presence.proven_here(root, reading, own, batch=True)
+    if resume and proven is None:
+        note("note: nothing is kept of runs here (no repository, or [tool.nbpr.cache] says so): all are run")
     with board([job.name for job in wanted]) as told:
         ways = runs.Ways(told.at_cell, told.ran, proven, keep_going)
         made = runs.run_jobs(wanted, root, config, options, ways, output=to)

@@ -42,7 +42,7 @@ def swept(records: Sequence[Record], width: int, colour: bool) -> str:
         [
             *([record["notebook"]] if several else []),
             *(_value(record[key], name) for key, every in zip(_SIDES, names, strict=True) for name in every),
-            record["reason"] or ("proven" if record["cached"] else record["status"]),
+            record["reason"] or ("earlier" if record["cached"] else record["status"]),
             f"{record['duration_seconds']:.1f} s",
         ]
         for record in records

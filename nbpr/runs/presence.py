@@ -41,10 +41,10 @@ def cache_of(repository: Repository, config: Config, environ: Mapping[str, str] 
     return RunCache(folder, config.cache.max_size, config.cache.max_age * 86400.0)
 
 
-def proven_here(root: Path, config: Config, apart: Iterable[Path] = ()) -> Proven | None:
+def proven_here(root: Path, config: Config, apart: Iterable[Path] = (), *, batch: bool = False) -> Proven | None:
     """What is proven in the checkout at `root`; None outside of a repository, and where nothing is to be kept.
 
-    `apart` are files and folders that the command itself reads or writes (`Surroundings`).
+    `apart` are files and folders that the command itself reads or writes (`Surroundings`), `batch` as in `Proven`.
     """
     try:
         repository = Repository.discover(root)
@@ -56,7 +56,11 @@ def proven_here(root: Path, config: Config, apart: Iterable[Path] = ()) -> Prove
     top = root.resolve()
     inner = [place.absolute().parent.resolve() / place.name for place in apart]
     own = tuple(place.relative_to(top).as_posix() for place in inner if place.is_relative_to(top))
-    return Proven(cache, lambda: replace(in_checkout(repository, config, cache), apart=own), reads=config.cache.read)
+
+    def look() -> Surroundings:
+        return replace(in_checkout(repository, config, cache), apart=own)
+
+    return Proven(cache, look, reads=config.cache.read, batch=batch)
 
 
 def proven_in(repository: Repository, config: Config, tree: str) -> Proven | None:

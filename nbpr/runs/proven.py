@@ -28,7 +28,7 @@ from nbpr.runs.attempt import Attempt
 from nbpr.runs.installed import Installed, installed
 from nbpr.runs.interpreters import Environment, KernelChoice
 from nbpr.runs.record import Run, RunRecord
-from nbpr.runs.runcache import FORMAT, RUN, VERDICTS, RunCache, digest
+from nbpr.runs.runcache import DONE, FORMAT, RUN, VERDICTS, RunCache, digest
 from nbpr.runs.runkey import key_of
 from nbpr.runs.surroundings import Surroundings, why_not_known
 
@@ -50,13 +50,17 @@ class Question:
 class Proven:
     """The cache as one command uses it. `look` tells what lies about its runs; without `reads` all is run anew.
 
-    Runs that are done anew replace what was kept, and one that fails takes it away.
+    Runs that are done anew replace what was kept, and one that fails takes it away. `batch` is for what may be
+    interrupted and gone on with: it keeps, and takes, runs that are no proof (`_done_key`).
     """
 
-    def __init__(self, cache: RunCache, look: Callable[[], Surroundings], *, reads: bool = True) -> None:
+    def __init__(
+        self, cache: RunCache, look: Callable[[], Surroundings], *, reads: bool = True, batch: bool = False
+    ) -> None:
         self.cache = cache
         self._look = look
         self._reads = reads
+        self._batch = batch
         self._lock = threading.Lock()
         self._running = 0
         self._seen: Surroundings | None = None
@@ -69,11 +73,16 @@ class Proven:
             return None
         asked = self.question(tried, choice)
         found = self.cache.read(RUN, asked.key) if asked.key else None
-        return _restored(found, tried, asked.key) if found else None
+        if found is not None:
+            return _restored(found, tried, asked.key)
+        done = self._done_key(tried, choice)
+        found = self.cache.read(DONE, done) if done else None
+        run = _restored(found, tried, None) if found else None
+        return run and replace(run, notes=(*run.notes, _done_before(run, asked.why)))
 
     def carried_out(self, tried: Attempt, choice: KernelChoice, work: Callable[[], Run]) -> Run:
         """A run, made by `work`, and kept if it went well and nothing that it hangs on changed meanwhile."""
-        before = self.question(tried, choice)
+        before, done = self.question(tried, choice), self._done_key(tried, choice)
         ready = installed(choice, tried.environment)
         with self._lock:
             self._running += 1
@@ -83,17 +92,37 @@ class Proven:
             with self._lock:
                 self._running -= 1
                 self._seen = None
-        if before.key is None:
-            return run
         if not run.went_well:
             if run.record.reason != "cancelled":
-                self.cache.drop(RUN, before.key)
-        elif ready.is_still() and self.question(tried, choice).key == before.key:
-            record = run.record
-            about = {"notebook": record.notebook, "started": record.started, "seconds": record.duration_seconds}
-            if self.cache.write(RUN, before.key, _stored(run), **about, parameters=record.parameters):
+                self._forget(before.key, done)
+        elif before.key and ready.is_still() and self.question(tried, choice).key == before.key:
+            if self._keep(RUN, before.key, run):
+                self._forget(None, done)
                 return replace(run, proof=before.key)
+        elif done:
+            self._keep(DONE, done, run)
         return run
+
+    def _keep(self, kind: str, key: str, run: Run) -> bool:
+        record = run.record
+        about = {"notebook": record.notebook, "started": record.started, "seconds": record.duration_seconds}
+        return self.cache.write(kind, key, _stored(run), **about, parameters=record.parameters)
+
+    def _forget(self, proof: str | None, done: str | None) -> None:
+        for kind, key in ((RUN, proof), (DONE, done)):
+            if key:
+                self.cache.drop(kind, key)
+
+    def _done_key(self, tried: Attempt, choice: KernelChoice) -> str | None:
+        """What a batch knows a run by that nothing can prove, or that changes files beside those of git.
+
+        It is of the same source, parameters, settings, tracked files and packages. What else it hangs on is not
+        known, and taken to be the same by who asks to go on.
+        """
+        if not self._batch or tried.options.prepare_only or tried.config.execute.secrets:
+            return None
+        found = installed(choice, tried.environment)
+        return digest("done", {**self._facts(tried, choice, found, self._around()), "files": None})
 
     def question(self, tried: Attempt, choice: KernelChoice) -> Question:
         """What a run hangs on now."""
@@ -215,6 +244,12 @@ def _restored(found: Mapping[str, Any], tried: Attempt, key: str | None) -> Run 
         notes=tuple(found["notes"]),
         proof=key,
     )
+
+
+def _done_before(run: Run, why: str | None) -> str:
+    """That a run was taken which is no proof, and why it is none."""
+    when_it_ran = run.record.started[:19].replace("T", " ")
+    return f"done before, {when_it_ran} UTC, and not proven: {why or 'it changes files that lie about it'}"
 
 
 def _patterns(kept: Iterable[tuple[str, int, str]]) -> list[tuple[re.Pattern[str], str]]:

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-#: What is kept: runs, nbval's verdicts and sound formats, and the digests of files by their stat.
-RUN, VERDICTS, FORMAT, FILES = "run", "verdicts", "format", "files"
-KINDS = (RUN, VERDICTS, FORMAT, FILES)
+#: What is kept: runs, nbval's verdicts and sound formats, and the digests of files by their stat; and runs that are
+#: no proof, for going on with what was interrupted.
+RUN, VERDICTS, FORMAT, FILES, DONE = "run", "verdicts", "format", "files", "done"
+KINDS = (RUN, VERDICTS, FORMAT, FILES, DONE)
 
 #: The first word of every file, with the version of what follows.
 _MAGIC = b"nbpr-cache 1 "

@@ -106,7 +106,7 @@ def test_a_sweep_its_table_and_what_is_resumed(here: Path, capfd: pytest.Capture
     run([*words, "--resume"])
     lines = capfd.readouterr().out.splitlines()
     assert lines[0].split() == ["n", "m", "alert_count", "health_score", "status", "time"]
-    assert lines[1].split()[:5] == ["1", "5", "1", "5", "proven"]
+    assert lines[1].split()[:5] == ["1", "5", "1", "5", "earlier"]
 
 
 @pytest.mark.kernel

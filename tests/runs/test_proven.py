@@ -260,13 +260,44 @@ class TestRuns:
         places = [root / str(run and run.record.output) for run in found]
         assert all(place.is_file() for place in places)
 
+    @pytest.mark.slow
+    def test_what_nothing_proves_is_resumed_too_and_is_no_proof(self, root: Path, counted: list[str]) -> None:
+        """A notebook that runs a shell command, and one that writes files: the sweeps that people have."""
+        put(root, NB, code("n = 1", "parameters"), "!true", "assert n < 3")
+        writes = "notebooks/writes.ipynb"
+        put(root, writes, code("n = 1", "parameters"), "import time\nopen(f'out{n}', 'a').write(str(time.time_ns()))")
+        git(root, "add", "-A")
+        git(root, "commit", "-qm", "two")
+        jobs = [Job(NB, {"n": 1}), Job(writes, {"n": 1}), Job(NB, {"n": 3})]
+
+        def batch() -> list[Any]:
+            return run_jobs(jobs, root, QUICK, ways=Ways(proven=presence.proven_here(root, QUICK, batch=True)))
+
+        first, again = batch(), batch()
+        assert [run.went_well for run in first] == [True, True, False]
+        assert [run.record.cached for run in again] == [True, True, False]
+        assert [run.record.run_id for run in again[:2]] == [run.record.run_id for run in first[:2]]
+        notes = [run.notes[-1].partition(", and not proven: ")[2] for run in again[:2]]
+        assert notes == ["cell 1 runs a shell command (!true)", "it changes files that lie about it"]
+        assert len(counted) == 4
+        found = presence.proven_here(root, QUICK)
+        assert not any(run and run.record.cached for run in run_jobs(jobs[:2], root, QUICK, ways=Ways(proven=found)))
+        (root / "notebooks/said").write_text("tracked, and another now")
+        edited(root, writes, cell=1, source="print(n)")
+        assert [run.record.cached for run in batch()] == [False, False, False]
+
     def test_secrets_are_never_kept(self, root: Path, monkeypatch: pytest.MonkeyPatch, counted: list[str]) -> None:
         monkeypatch.setenv("API_KEY", "a-secret-of-mine")
         secret = replace(QUICK, execute=replace(QUICK.execute, secrets=("n=env:API_KEY",)))
         put(root, NB, code("n = 1", "parameters"), "len(n)")
         for _ in range(2):
             assert not validated(root, secret).runs[0].record.cached
-        assert [path.suffix for path in (root / ".git/nbpr/cache").iterdir() if path.suffix == ".run"] == []
+        batch = presence.proven_here(root, secret, batch=True)
+        (run,) = run_jobs([Job(NB)], root, secret, ways=Ways(proven=batch))
+        assert run is not None
+        assert (run.went_well, run.record.cached) == (True, False)
+        kept = {path.suffix for path in (root / ".git/nbpr/cache").iterdir()}
+        assert not kept & {".run", ".done"}
 
 
 @pytest.mark.kernel
