@@ -164,8 +164,8 @@ def run(
         ways = runs.Ways(told.at_cell, told.ran, proven, keep_going)
         made = runs.run_jobs(wanted, root, config, options, ways, output=to)
     done = [each for each in made if each is not None]
-    for each in done:
-        _notes(each.record.notebook, each.notes)
+    for path, said in dict.fromkeys((each.record.notebook, said) for each in done for said in each.notes):
+        note(f"note: {path}: {said}")
     plain = [each.record.as_json() for each in done]
     if scraps_to is not None:
         scraptable.write(plain, scraps_to)
@@ -322,8 +322,3 @@ def _parameters(pairs: list[str], file: Path | None) -> dict[str, Any]:
 def _exit_if(failed: bool) -> None:
     if failed:
         raise typer.Exit(1)
-
-
-def _notes(path: str, notes: tuple[str, ...]) -> None:
-    for each in notes:
-        note(f"note: {path}: {each}")

@@ -20,6 +20,9 @@ def scraps(
     ],
     compare: Annotated[bool, typer.Option("--compare", help="Show two runs side by side.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print them as CSV, data as JSON.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write them as .csv, .json or .parquet.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show scraps: the values that notebooks recorded with scrapbook's glue.
@@ -30,16 +33,21 @@ def scraps(
     Examples:
       nbpr scraps notebooks/health.ipynb
       nbpr scraps runs --csv > scraps.csv
+      nbpr scraps runs --output scraps.parquet
       nbpr scraps runs/health.ipynb runs/health.runs/20261120T211005Z-77391969.ipynb --compare
     """
-    from nbpr.runs import scraplist
+    from nbpr.runs import scraplist, scraptable
 
+    if output is not None:
+        scraptable.check(output, "--output")
     if as_csv and as_json:
         raise BadInput("--csv and --json exclude each other")
     if compare and len(places) != 2:
         raise BadInput(f"--compare takes two paths, not {len(places)}")
     rows: list[Any] = scraplist.compare(places[0], places[1]) if compare else scraplist.of_places(places)
     plain = [row.as_json() for row in rows]
+    if output is not None:
+        scraptable.write_scraps(plain, output)
     show({"scraps": plain}, as_json, lambda: _csv(plain) if as_csv else _listed(plain, compare))
 
 

@@ -78,7 +78,7 @@ class Proven:
         done = self._done_key(tried, choice)
         found = self.cache.read(DONE, done) if done else None
         run = _restored(found, tried, None) if found else None
-        return run and replace(run, notes=(*run.notes, _done_before(run, asked.why)))
+        return run and replace(run, notes=(*run.notes, _done_before(asked.why)))
 
     def carried_out(self, tried: Attempt, choice: KernelChoice, work: Callable[[], Run]) -> Run:
         """A run, made by `work`, and kept if it went well and nothing that it hangs on changed meanwhile."""
@@ -246,10 +246,9 @@ def _restored(found: Mapping[str, Any], tried: Attempt, key: str | None) -> Run 
     )
 
 
-def _done_before(run: Run, why: str | None) -> str:
+def _done_before(why: str | None) -> str:
     """That a run was taken which is no proof, and why it is none."""
-    when_it_ran = run.record.started[:19].replace("T", " ")
-    return f"done before, {when_it_ran} UTC, and not proven: {why or 'it changes files that lie about it'}"
+    return f"done before, and not proven: {why or 'it changes files that lie about it'}"
 
 
 def _patterns(kept: Iterable[tuple[str, int, str]]) -> list[tuple[re.Pattern[str], str]]:

@@ -14,6 +14,10 @@ from nbpr.notebooks import notebook
 
 #: What each row says of its run, before parameters and scraps.
 FACTS = ("notebook", "run_id", "status", "reason", "duration_seconds")
+#: What a row says of one scrap.
+OF_SCRAP = ("notebook", "name", "data", "encoder")
+#: Of these, what holds whatever a notebook has recorded.
+_DATA = ("data", "before", "after")
 FORMATS = (".csv", ".json", ".parquet")
 
 Record = Mapping[str, Any]
@@ -42,12 +46,12 @@ def rows(records: Sequence[Record]) -> list[Row]:
     ]
 
 
-def check(place: Path) -> None:
+def check(place: Path, option: str = "--scraps") -> None:
     """Raises `BadInput` for a file that no table can be written to, before anything runs."""
     if place.suffix.lower() not in FORMATS:
-        raise BadInput(f"--scraps {place}: {', '.join(FORMATS)} are known")
+        raise BadInput(f"{option} {place}: {', '.join(FORMATS)} are known")
     if not place.absolute().parent.is_dir():
-        raise BadInput(f"--scraps {place}: there is no such folder")
+        raise BadInput(f"{option} {place}: there is no such folder")
     if place.suffix.lower() == ".parquet":
         _parquet()
 
@@ -55,24 +59,33 @@ def check(place: Path) -> None:
 def write(records: Sequence[Record], place: Path) -> None:
     """Write the table in the format that the file's name says. Raises `BadInput` as `check` does."""
     check(place)
-    made = rows(records)
+    _write(rows(records), place, FACTS)
+
+
+def write_scraps(scraps: Sequence[Row], place: Path) -> None:
+    """Write scraps, a row for each, in the format that the file's name says. Raises `BadInput`."""
+    check(place, "--output")
+    _write(scraps, place, OF_SCRAP)
+
+
+def _write(made: Sequence[Row], place: Path, head: Sequence[str]) -> None:
     ending = place.suffix.lower()
     if ending == ".json":
         data = (json.dumps(made, ensure_ascii=False, indent=2) + "\n").encode()
     elif ending == ".csv":
-        data = _csv(made).encode()
+        data = _csv(made, head).encode()
     else:
-        data = _as_parquet(made)
+        data = _as_parquet(made, head)
     notebook.write(place, data)
 
 
-def _csv(made: Sequence[Row]) -> str:
+def _csv(made: Sequence[Row], head: Sequence[str]) -> str:
     """CSV in which what is no number is JSON, so that no spreadsheet takes a text for a formula."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(made[0] if made else FACTS)
+    writer.writerow(made[0] if made else head)
     for row in made:
-        writer.writerow([value if name in FACTS else _field(value) for name, value in row.items()])
+        writer.writerow([value if name in head and name not in _DATA else _field(value) for name, value in row.items()])
     return out.getvalue()
 
 
@@ -80,9 +93,9 @@ def _field(value: Any) -> str:
     return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def _as_parquet(made: Sequence[Row]) -> bytes:
+def _as_parquet(made: Sequence[Row], head: Sequence[str]) -> bytes:
     pyarrow, parquet = _parquet()
-    names = list(made[0]) if made else list(FACTS)
+    names = list(made[0]) if made else list(head)
     table = pyarrow.table({name: pyarrow.array(*_column([row[name] for row in made], pyarrow)) for name in names})
     out = io.BytesIO()
     parquet.write_table(table, out)

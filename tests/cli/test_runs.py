@@ -188,6 +188,7 @@ class TestRunWithoutRunning:
             (("scraps", "missing"), "no such file"),
             (("scraps", NB, "--csv", "--json"), "exclude each other"),
             (("scraps", NB, "--compare"), "two paths"),
+            (("scraps", NB, "--output", "s.xlsx"), "--output s.xlsx: .csv, .json, .parquet"),
         ],
     )
     def test_bad_use_is_one_clear_error(
@@ -260,6 +261,24 @@ class TestScraps:
             [NB, "words", '"=1+1"', "json"],
         ]
 
+    @pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
+    def test_into_a_file(self, here: Path, capfd: pytest.CaptureFixture[str], ending: str) -> None:
+        assert called(capfd, "scraps", NB, "--output", f"s.{ending}")[0] == 0
+        place = here / f"s.{ending}"
+        if ending == "csv":
+            assert place.read_text() == called(capfd, "scraps", NB, "--csv")[1]
+            return
+        if ending == "json":
+            rows = json.loads(place.read_text())
+        else:
+            rows = pytest.importorskip("pyarrow.parquet").read_table(place).to_pylist()
+        # One column holds data of every kind, so in Parquet it is JSON.
+        data = [0.9, "=1+1"] if ending == "json" else ["0.9", '"=1+1"']
+        assert [(row["notebook"], row["name"], row["data"]) for row in rows] == [
+            (NB, "score", data[0]),
+            (NB, "words", data[1]),
+        ]
+
     def test_two_side_by_side(self, capfd: pytest.CaptureFixture[str]) -> None:
         code, out, _ = called(capfd, "scraps", "runs/a.ipynb", "other.ipynb", "--compare")
         assert code == 0
@@ -276,3 +295,5 @@ class TestScraps:
         (Path("notebooks") / "b.ipynb").write_bytes(Path(NB).read_bytes())
         assert called(capfd, "scraps", "notebooks/b.ipynb")[1] == "no scraps\n"
         assert called(capfd, "scraps", "notebooks/b.ipynb", "--csv")[1] == "notebook,name,data,encoder\n"
+        assert called(capfd, "scraps", "notebooks/b.ipynb", "--output", "none.csv")[0] == 0
+        assert Path("none.csv").read_text() == "notebook,name,data,encoder\n"

@@ -277,7 +277,7 @@ class TestRuns:
         assert [run.went_well for run in first] == [True, True, False]
         assert [run.record.cached for run in again] == [True, True, False]
         assert [run.record.run_id for run in again[:2]] == [run.record.run_id for run in first[:2]]
-        notes = [run.notes[-1].partition(", and not proven: ")[2] for run in again[:2]]
+        notes = [run.notes[-1].partition("done before, and not proven: ")[2] for run in again[:2]]
         assert notes == ["cell 1 runs a shell command (!true)", "it changes files that lie about it"]
         assert len(counted) == 4
         found = presence.proven_here(root, QUICK)
