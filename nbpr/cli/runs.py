@@ -149,6 +149,10 @@ def run(
     if resume and no_cache:
         raise BadInput("--resume and --no-cache exclude each other")
     is_sweep = bool(sweep) or sweep_file is not None
+    if is_sweep and any(not isinstance(file, Path) for file in files):
+        raise BadInput(
+            "no sweep over a notebook in a storage", hint="copy it into a repository, where its runs are kept"
+        )
     if is_sweep and output is not None:
         raise BadInput("--output takes no sweep", hint="its runs go to runs/NAME.runs/")
     if scraps_to is not None:

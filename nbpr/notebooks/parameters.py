@@ -49,7 +49,7 @@ def inspect(notebook: Notebook) -> list[Parameter]:
     cell = notebook.parameters_cell
     if cell is None:
         return []
-    _check_python(notebook, "its parameters cannot be listed")
+    _check_python(notebook, "its parameters cannot be listed", "nbpr cells shows the cell; nbpr run -p sets them")
     code = read(cell.source, notebook.name)
     return [_described(code, place) for place in code.last().values()]
 
@@ -84,10 +84,10 @@ def set_in(notebook: Notebook, cell: Cell, name: str, value: Any) -> Cell:
     return cell.with_source(assign(cell.source, name, value))
 
 
-def _check_python(notebook: Notebook, problem: str) -> None:
+def _check_python(notebook: Notebook, problem: str, hint: str | None = None) -> None:
     if notebook.language != "python":
         message = f"{notebook.name}: a notebook of the language {notebook.language}, not Python: {problem}"
-        raise BadInput(message, hint=_SUBSTITUTE)
+        raise BadInput(message, hint=hint or _SUBSTITUTE)
 
 
 def read_value(text: str) -> Any:

@@ -126,6 +126,7 @@ def test_the_first_failure_ends_it_where_that_is_wanted(here: Path, capfd: pytes
         (("--sweep", "x=1"), "no parameter 'x'"),
         (("--sweep", "n=1", "--output", "x.ipynb"), "takes no sweep"),
         (("--sweep-file", "missing.csv"), "cannot be read"),
+        (("s3://lab/a.ipynb", "--sweep", "n=1"), "no sweep over a notebook in a storage"),
         (("--scraps", "x.xlsx"), ".csv, .json, .parquet"),
         (("--resume", "--no-cache"), "exclude each other"),
     ],

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from nbpr.cli.main import run as nbpr
 from nbpr.config import Config, Execute
 from nbpr.errors import BadInput
 from nbpr.notebooks import notebook as notebooks
 from nbpr.notebooks import parameters, scraps
-from nbpr.runs import runs, sandbox
+from nbpr.runs import interpreters, kernelspecs, runs, sandbox
 from nbpr.runs.interpreters import KernelChoice
 from nbpr.runs.sandbox import Sandbox
 from tests.kernels import code, notebook, run, texts
@@ -95,7 +97,40 @@ def test_from_a_checkout_to_a_reference_run_with_its_scraps(tmp_path: Path, monk
     assert scraps.values(made.executed) == {"n": 1}
 
 
-def test_edits_of_its_parameters_say_that_they_know_python_alone(tmp_path: Path) -> None:
-    (tmp_path / "a.ipynb").write_text(json.dumps(notebook(code("n=1", "parameters"), **ABOUT)))
+def test_listing_and_editing_its_parameters_say_that_they_know_python_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "a.ipynb"
+    place.write_text(json.dumps(notebook(code("n=1", "parameters"), **ABOUT)))
+    before = place.read_bytes()
     with pytest.raises(BadInput, match="language bash, not Python"):
-        parameters.inspect(notebooks.read(tmp_path / "a.ipynb"))
+        parameters.inspect(notebooks.read(place))
+    for words, hint in ((("params", str(place)), "nbpr run -p"), (("edit", str(place), "--set", "n=2"), "substitute")):
+        assert nbpr([*words, "--json"]) == 2
+        error = json.loads(capfd.readouterr().out)["error"]
+        assert "language bash, not Python" in error["message"]
+        assert hint in error["hint"]
+    assert place.read_bytes() == before
+
+
+def has_r() -> bool:
+    """Whether R and its kernel are installed."""
+    return shutil.which("R") is not None and kernelspecs.named("ir") is not None
+
+
+#: As scrapbook writes one, with what IRkernel displays by.
+GLUE_IN_R = """
+scrap <- list(name = "n", data = n * 2, encoder = "json", version = 1)
+IRdisplay::publish_mimebundle(list("application/scrapbook.scrap.json+json" = scrap))
+"""
+
+
+@pytest.mark.skipif(not has_r(), reason="R with IRkernel is not installed")
+def test_parameters_and_scraps_in_r(tmp_path: Path) -> None:
+    about = {"kernelspec": {"name": "ir", "display_name": "R", "language": "R"}}
+    nb = notebook(code("n <- 1", "parameters"), "cat(n)", GLUE_IN_R, **about)
+    kernel = interpreters.choose(tmp_path, tmp_path, kernel="ir", language="r", execute=Execute())
+    executed = run(nb, tmp_path, kernel=kernel, parameters={"n": 3})
+    assert executed.status == "success", executed.message
+    assert texts(executed.notebook)[2] == "3"
+    assert scraps.values(executed.notebook) == {"n": 6}
