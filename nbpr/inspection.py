@@ -125,7 +125,7 @@ class Inspector:
         return CHECKS["size"](nb, found.path, len(stored), **limits)
 
     def _leaks(self, found: Content, leaks: Sequence[secrets.Secret]) -> list[Finding]:
-        told = secrets.findings(leaks, found.path, self.allowed)
+        told = list(secrets.without(secrets.findings(leaks, found.path, self.allowed), leaks))
         return told if found.commit is None else [_in_history(finding, found.commit) for finding in told]
 
 

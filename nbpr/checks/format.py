@@ -1,4 +1,4 @@
-"""`format`: a notebook is valid nbformat, and every cell has an id of its own."""
+"""`format`: a notebook is valid nbformat, every cell has an id of its own, and no conflict of a merge stands in it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from nbpr.diff import conflicts
 from nbpr.errors import BadInput
 from nbpr.findings import Finding
 from nbpr.notebooks import notebook
@@ -19,7 +20,7 @@ TOLD = 10
 
 
 def check(data: bytes, path: str) -> list[Finding]:
-    """What is wrong with a notebook file: unreadable, against nbformat's schema, ids missing or doubled.
+    """What is wrong with a notebook file: unreadable, against nbformat's schema, ids missing or doubled, conflicts.
 
     NaN and infinities, which nbformat itself writes and strict readers refuse, are a warning.
     """
@@ -27,7 +28,8 @@ def check(data: bytes, path: str) -> list[Finding]:
         parsed = notebook.parse(data, path)
     except BadInput as error:
         return [Finding("format", "error", path, error.message.removeprefix(f"{path}: "), hint=error.hint)]
-    return [*_schema(parsed, path), *_missing_ids(parsed, path), *_doubled_ids(parsed, path), *_nan(parsed, path)]
+    ids = [*_missing_ids(parsed, path), *_doubled_ids(parsed, path)]
+    return [*_schema(parsed, path), *ids, *_conflicts(parsed, path), *_nan(parsed, path)]
 
 
 def _schema(parsed: Notebook, path: str) -> Iterator[Finding]:
@@ -83,6 +85,19 @@ def _doubled_ids(parsed: Notebook, path: str) -> Iterator[Finding]:
             places = [str(index) for index, cell in enumerate(parsed.cells) if cell.id == cell_id]
             message = f"cells {', '.join(places[:-1])} and {places[-1]} have the same id {cell_id!r}"
             yield Finding("format", "error", path, message, cell_id, f"nbpr check --fix {shlex.quote(path)}")
+
+
+def _conflicts(parsed: Notebook, path: str) -> Iterator[Finding]:
+    """A merge that nobody has ended: markers in a source, or what was kept back of metadata."""
+    for mark in conflicts.markers_in(parsed):
+        where = "the notebook's metadata" if mark.index is None else f"cell {mark.index}"
+        if mark.line is None:
+            message = f"{where}: both sides of a merge changed it; ours stands, theirs is kept back beside it"
+            hint = "take what you want of both in the notebook; git add or nbpr clean takes what was kept back away"
+        else:
+            message = f"{where}, line {mark.line}: the markers of a merge conflict stand in the source"
+            hint = "mend the cell, and take the markers out"
+        yield Finding("format", "error", path, message, mark.cell_id, hint)
 
 
 def _nan(parsed: Notebook, path: str) -> Iterator[Finding]:

@@ -25,6 +25,9 @@ _APART = frozenset({"id", "source", "outputs", "execution_count"})
 
 _START, _MIDDLE, _END = (re.compile(rf"{sign}{{7,}}(?: .*)?\r?") for sign in "<=>")
 
+#: What nbdime's merge leaves besides: at the top of a cell that one side deleted, and as a cell before ours.
+_NBDIMES = re.compile(r'<{7} (?:LOCAL|REMOTE) CELL DELETED >{7}|<span style="color:red"><b><{7} .*</b></span>')
+
 
 @dataclass(frozen=True)
 class Marks:
@@ -119,7 +122,9 @@ def _marker_lines(source: str) -> Iterator[int]:
         return
     start, parted = 0, False
     for number, line in enumerate(source.split("\n"), 1):
-        if _START.fullmatch(line):
+        if _NBDIMES.fullmatch(line):
+            yield number
+        elif _START.fullmatch(line):
             start, parted = number, False
         elif start and _MIDDLE.fullmatch(line):
             parted = True

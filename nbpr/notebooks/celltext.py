@@ -38,7 +38,7 @@ class Text:
 
 
 def texts(notebook: Notebook) -> Iterator[Text]:
-    """Every text of a notebook: sources, outputs, attachments and metadata; ids, types and pictures left out."""
+    """Every text of a notebook: ids, sources, outputs, attachments and metadata; types and pictures left out."""
     for index, cell in enumerate(notebook.cells):
         for found in _of_cell(cell.data):
             yield Text(found.text, found.place, index, cell.id, found.name)
@@ -60,6 +60,7 @@ def raw(data: bytes) -> Iterator[Text]:
 
 def _of_cell(cell: Mapping[str, Any]) -> Iterator[Text]:
     own = ("id", "cell_type", "execution_count", "source", "outputs", "attachments", "metadata")
+    yield from _walk(cell.get("id"), "its id")
     yield from _lines(cell.get("source"), "its source")
     outputs = cell.get("outputs")
     for number, output in _joined(outputs) if isinstance(outputs, list) else ():

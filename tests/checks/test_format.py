@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from nbpr.checks import format as format_check
+from nbpr.diff import conflicts
+from nbpr.notebooks import clean, notebook
 
 
 def code(**members: Any) -> dict[str, Any]:
@@ -108,3 +110,42 @@ def test_validating_does_not_compile_the_grammar() -> None:
         check=True,
     )
     assert done.stdout.strip() == "False True"
+
+
+CONFLICT = "a = 1\n<<<<<<< ours\nb = 1\n=======\nb = 2\n>>>>>>> theirs\n"
+
+
+def test_markers_of_a_conflict_in_a_cell_are_a_finding() -> None:
+    prose = {"cell_type": "markdown", "id": "b", "metadata": {}, "source": [*"x\n" * 3, *CONFLICT.splitlines(True)]}
+    assert told(nb(code(id="a", source=CONFLICT + CONFLICT), prose)) == [
+        ("error", "a", "cell 0, line 2: the markers of a merge conflict stand in the source"),
+        ("error", "a", "cell 0, line 8: the markers of a merge conflict stand in the source"),
+        ("error", "b", "cell 1, line 5: the markers of a merge conflict stand in the source"),
+    ]
+
+
+@pytest.mark.parametrize("source", ["Title\n=======\ntext", "x = a << b", "<<<<<<< only a beginning", ">>>>>>> quoted"])
+def test_what_only_looks_like_a_marker_is_none(source: str) -> None:
+    assert told(nb(code(id="a", source=source))) == []
+
+
+@pytest.mark.parametrize("style", conflicts.STYLES)
+def test_what_our_merge_leaves_is_found_until_it_is_mended(style: conflicts.Style) -> None:
+    base, ours, theirs = (
+        notebook.parse(nb(code(id="a", source=f"x\ny = {value}\nz", metadata={"k": value})), "nb") for value in "123"
+    )
+    shown = conflicts.merge_shown(base, ours, theirs, conflicts.Marks(style=style)).notebook
+    assert [(cell_id, message.partition(":")[0]) for _, cell_id, message in told(shown.to_bytes())] == [
+        ("a", "cell 0, line 2"),
+        ("a", "cell 0"),
+    ]
+    mended = shown.with_cells([cell.with_source("x\ny = 4\nz") for cell in shown.cells])
+    assert told(clean.clean(mended).to_bytes()) == []
+
+
+def test_a_file_that_git_merged_by_line_is_one_finding_that_says_so() -> None:
+    file = nb(code(id="a")).replace(b'"source"', b'\n<<<<<<< HEAD\n"source"')
+    (finding,) = format_check.check(file, "nb.ipynb")
+    assert finding.message.startswith("not JSON")
+    assert finding.hint is not None
+    assert "conflict markers" in finding.hint

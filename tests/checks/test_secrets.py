@@ -203,6 +203,15 @@ def test_where_it_stands_is_told() -> None:
     assert finding.hint.endswith(f"add to .nbpr-allowed: {allowlist.digest(token)}  why it is no secret")
 
 
+def test_one_that_is_a_cell_id_is_found_and_the_id_not_repeated() -> None:
+    token = "gh" + "p_" + "a1B2c3D4e5F6" * 3
+    file = dumped([cell("one", "markdown", "x"), cell(token, "code", f"t = '{token}'")])
+    (finding,) = [one for one in told(file) if one.check == "secrets"]
+    assert finding.message == "cell 1, its id, line 1: a GitHub token (and 1 more there)"
+    assert token not in json.dumps(finding.as_json())
+    assert told(file, {allowlist.digest(token): "an example"}) == []
+
+
 def test_every_github_token_is_a_value_of_its_own() -> None:
     tokens = ["gh" + "p_" + "a1B2c3D4e5F6" * 3, "gh" + "p_" + "Z1B2c3D4e5F6" * 3]
     texts = [celltext.Text(token, "x") for token in tokens]

@@ -252,3 +252,16 @@ def test_what_only_looks_like_a_conflict_is_none(text: str) -> None:
 def test_each_conflict_of_a_cell_is_found() -> None:
     part = "<<<<<<< HEAD\r\na\r\n=======\r\nb\r\n>>>>>>> 1a2b3c (message)\r\n"
     assert [mark.line for mark in markers_in(read(book(code(part + "between\r\n" + part, "a"))))] == [1, 7]
+
+
+def test_conflicts_that_nbdime_left_are_found() -> None:
+    quick_imports()
+    from nbdime.merging.notebooks import merge_notebooks
+    from nbformat import from_dict
+
+    first, second = code("a = 1\nb", "a"), code("c\nd\ne\nf", "c")
+    base, gone, changed = book(first, second), book(first), book(first, code("c\nd\ne\nf\ng", "c"))
+    others = book(first, second, markdown("ours", "x")), book(first, second, markdown("theirs and more of it", "y"))
+    for local, remote in ((gone, changed), (changed, gone), others):
+        merged, _ = merge_notebooks(*(from_dict(each) for each in (base, local, remote)))
+        assert len(markers_in(read(merged))) == 1
