@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nbpr import evidence
 from nbpr.config import Config
 from nbpr.diff.changes import NotebookDiff
 from nbpr.diff.noise import Noise
 from nbpr.diff.notebooks import compare
 from nbpr.errors import BadInput
-from nbpr.findings import Finding, Verdict
+from nbpr.evidence import Evidence
 from nbpr.forges.pullrequest import PullRequest
 from nbpr.git.repository import Repository
 from nbpr.history import past_runs
@@ -33,34 +33,13 @@ RUNS = 20
 _QUOTE = re.compile(r"^<!-- nbpr:[^\n]*\n## [^\n]*\n\n((?:>[^\n]*\n)+)", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class _Facts:
-    """What is known of a proposal besides what git holds: what was found when commit `head` was proven."""
-
-    head: str
-    verdict: Verdict | None
-    findings: tuple[Finding, ...]
-    checks: tuple[str, ...]
-    runs: tuple[Json, ...]
-    bounds: Mapping[str, str]
-
-
 def keep(repository: Repository, config: Config, pull: PullRequest, head: str, report: Report) -> Path:
-    """Write the review page of what was just proposed, and beside it what `of_pull` cannot know; the page's path."""
+    """Write the review page of what was just proposed; the page's path."""
     page = messages.page_path(repository, pull.number)
     shown = replace(
         report, title=pull.title, links=_links(pull), scraps=_over_time(repository, config, head, report.scraps)
     )
     write(page, shown)
-    facts = {
-        "head": head,
-        "verdict": report.verdict,
-        "findings": [finding.as_json() for finding in report.findings],
-        "checks": list(report.checks),
-        "runs": [dict(run) for run in report.runs],
-        "bounds": {row.name: row.bound for row in report.scraps},
-    }
-    notebook.write(page.with_suffix(".json"), json.dumps(facts).encode())
     return page
 
 
@@ -85,8 +64,8 @@ def write(page: Path, report: Report) -> None:
 def of_pull(repository: Repository, config: Config, pull: PullRequest, base: str | None) -> Report:
     """What a pull request changes, from where it left `base`, its base branch, to its head.
 
-    Results are those of the reference runs. Findings are those of this checkout's own proof, if that was of the same
-    head, else the verdict is the one that the pull request's body tells of.
+    Results are those of the reference runs. What the checks found is what the pull request's body says they did, if it
+    says it of this head.
     """
     start = _start(repository, pull, base)
     head = pull.head_sha
@@ -95,7 +74,8 @@ def of_pull(repository: Repository, config: Config, pull: PullRequest, base: str
     found: list[NotebookDiff] = []
     rows: list[ScrapRow] = []
     notes: list[str] = []
-    facts = _facts(repository, pull)
+    told = evidence.read(pull.body)
+    facts = told if told is not None and told.head == head else None
     for path in subjects:
         try:
             before, after = (_load(repository, commit, path) for commit in (start, head))
@@ -113,7 +93,7 @@ def of_pull(repository: Repository, config: Config, pull: PullRequest, base: str
     return Report(
         title=pull.title,
         key=pull.head,
-        verdict=facts.verdict if facts else _told_verdict(pull),
+        verdict=facts.verdict if facts else None,
         operation=f"pull request #{pull.number}, {pull.state}{', draft' if pull.draft else ''}",
         why=_why(pull),
         diffs=tuple(diff for diff in found if diff.differs),
@@ -121,7 +101,7 @@ def of_pull(repository: Repository, config: Config, pull: PullRequest, base: str
         scraps=_over_time(repository, config, head, rows),
         runs=facts.runs if facts else (),
         links=_links(pull),
-        notes=tuple(notes) if facts else (*notes, "what the checks said stands in the pull request"),
+        notes=(*notes, _source(facts)),
         checks=facts.checks if facts else (),
     )
 
@@ -201,24 +181,9 @@ def _why(pull: PullRequest) -> str:
     return "\n\n".join(part for part in (said.strip(), identity.body_with(pull.body, "").strip()) if part)
 
 
-def _told_verdict(pull: PullRequest) -> Verdict | None:
-    known = identity.read(pull.body)
-    return known.verdict if known is not None and known.head in (None, pull.head_sha) else None
-
-
-def _facts(repository: Repository, pull: PullRequest) -> _Facts | None:
-    """What this checkout's proof of the pull request's head said; None if there was none."""
-    place = messages.page_path(repository, pull.number).with_suffix(".json")
-    try:
-        found = json.loads(place.read_bytes())
-        facts = _Facts(
-            found["head"],
-            found["verdict"],
-            tuple(Finding(**finding) for finding in found["findings"]),
-            tuple(found["checks"]),
-            tuple(found["runs"]),
-            dict(found["bounds"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # not there, or of another version: the pull request itself still says it
-    return facts if facts.head == pull.head_sha else None
+def _source(facts: Evidence | None) -> str:
+    """Where what is said of the checks comes from."""
+    if facts is None:
+        return "the pull request's body does not say what the checks found at this commit"
+    left = f"; {facts.left_out} more findings were left out there" if facts.left_out else ""
+    return f"what the checks found is what the pull request's body says{left}"

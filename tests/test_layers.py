@@ -85,6 +85,7 @@ notebooks.cleantext
 notebooks.runstate
 config
 places
+evidence
 findings
 process runs.runcache batch
 git.locks steps

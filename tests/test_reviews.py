@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from nbpr import config, pulls, reviews
 from nbpr.errors import BadInput
 from nbpr.git.repository import Repository
-from nbpr.render import Report
+from nbpr.render import Report, html
 from tests import projects
 from tests.conftest import git
 from tests.projects import NOTE, NOTEBOOK, propose, set_threshold
@@ -71,15 +70,20 @@ def test_the_same_page_comes_of_the_pull_request(proposed: tuple[Repository, dic
 def test_another_clone_knows_what_git_and_the_body_say(
     proposed: tuple[Repository, dict[str, Any]], tmp_path: Path
 ) -> None:
-    repository, _ = proposed
+    repository, answer = proposed
     theirs = projects.clone(repository, tmp_path)
     report = of_first(theirs)
     assert report.verdict == "passed"
     assert report.why.startswith("They recover *by themselves*.")
     assert [change.kind for change in report.diffs[0].changed_cells][:2] == ["modified", "added"]
     assert {row.name: row.after for row in report.scraps}["alert_count"] == 4
-    assert report.findings == ()
-    assert "what the checks said stands in the pull request" in report.notes
+    assert [finding.as_json() for finding in report.findings] == answer["findings"]
+    assert report.findings  # that there was no reference run to compare with, for one
+    assert replace(report, links=()) == replace(of_first(repository.root), links=())
+    page = html.render(report)
+    assert "<title>Passed: Lower the threshold</title>" in page
+    assert all(check in page for check in report.passed_checks)
+    assert "is what the pull request&#39;s body says" in page
 
 
 @pytest.mark.kernel
@@ -95,12 +99,28 @@ def test_facts_of_another_head_are_not_told(proposed: tuple[Repository, dict[str
 
 
 @pytest.mark.kernel
-def test_broken_facts_are_as_good_as_none(tmp_path: Path) -> None:
+def test_what_failed_stands_on_the_page_of_another_clone(tmp_path: Path) -> None:
     repository = projects.make(tmp_path)
-    page = Path(propose(repository, set_threshold(0.9), config={"reproduce": False})["review_page"])
-    for text in ("{", "[]", '{"head": 1}', json.dumps({"head": "x", "findings": [{"a": 1}]})):
-        page.with_suffix(".json").write_text(text)
-        assert of_first(repository.root).checks == ()
+    edit = {"op": "replace", "cell": "count", "source": "alerts = 1 // 0  # <!-- /nbpr --> @ada"}
+    answer = propose(repository, edit, on_failure="draft", config={"reproduce": False})
+    assert (answer["operation"], answer["verdict"]) == ("created", "failed")
+    report = of_first(projects.clone(repository, tmp_path))
+    assert report.verdict == "failed"
+    assert [finding.as_json() for finding in report.findings] == answer["findings"]
+    assert [run["failed_cell"]["ename"] for run in report.runs if "failed_cell" in run] == ["ZeroDivisionError"]
+    page = html.render(report)
+    assert "<title>Failed: Lower the threshold</title>" in page
+    assert "ZeroDivisionError: integer division or modulo by zero" in page
+
+
+@pytest.mark.kernel
+def test_a_body_that_says_nothing_of_the_checks_is_no_verdict(proposed: tuple[Repository, dict[str, Any]]) -> None:
+    repository, settings, session = connected(proposed[0].root)
+    pull = session.get(1)
+    silent = replace(pull, body=pull.body.replace("<!-- nbpr-checks ", "<!-- "))
+    report = reviews.of_pull(repository, settings, silent, session.branches.sha("main"))
+    assert (report.verdict, report.checks, report.findings, report.runs) == (None, (), (), ())
+    assert report.notes[-1] == "the pull request's body does not say what the checks found at this commit"
 
 
 @pytest.mark.kernel

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nbpr.diff.changes import NotebookDiff
+from nbpr.evidence import Evidence
 from nbpr.findings import Verdict
 from nbpr.git.repository import Repository
 from nbpr.proposals.identity import END, Identity
@@ -84,8 +85,12 @@ def report(
 
 def body(plan: Plan, proof: Proof, diffs: tuple[NotebookDiff, ...], identity: Identity) -> str:
     """nbpr's part of the pull request's body, from its first marker to its last."""
-    rendered = markdown.render(report(plan, proof, diffs, proof.verdict)).rstrip("\n")
-    return f"{rendered}\n\n{identity.comment()}\n{END}"
+    whole = report(plan, proof, diffs, proof.verdict)
+    found = Evidence(
+        identity.head or "", proof.verdict, whole.findings, whole.checks, whole.runs, proof.bounds
+    ).comment()
+    rendered = markdown.render(whole, markdown.BUDGET - len(found)).rstrip("\n")
+    return f"{rendered}\n\n{found}\n{identity.comment()}\n{END}"
 
 
 def page_path(repository: Repository, number: int) -> Path:

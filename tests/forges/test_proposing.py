@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
-from nbpr import pulls
+from nbpr import config, pulls, reviews
 from nbpr.errors import Conflict, NbprError, NotAllowed, OutOfReach
 from nbpr.forges import PullRequest, http
+from nbpr.git.repository import Repository
 from nbpr.proposals import announcements, identity, proofs
+from nbpr.render import Report, html
 from tests import projects
 from tests.conftest import git
 from tests.forges import places
@@ -143,6 +145,35 @@ def test_what_people_wrote_around_it_stays(place: Place) -> None:
     now = the_one(place)
     assert now.body.startswith("Please look.\n\n")
     assert now.body.endswith("\n\nI will, Bob.")
+
+
+def test_the_page_in_another_clone_says_what_the_checks_found(place: Place, tmp_path: Path) -> None:
+    made = propose(place)
+    of_server(place, tmp_path, made)
+
+
+def of_server(place: Place, folder: Path, made: dict[str, Any]) -> None:
+    """A clone that did not propose has verdict, findings and runs, as long as the head is the proven one."""
+    url = place.repository.git("config", "by-hand.url")
+    git(folder, "clone", "-q", url, "theirs")
+    git(folder / "theirs", "remote", "set-url", "origin", place.repository.remote_url("origin"))
+    repository = Repository.discover(folder / "theirs")
+    settings = config.load(repository.root, {}, environ={})
+
+    def report() -> Report:
+        session = pulls.connect(repository, settings)
+        pull = session.get(made["pull_request"]["number"])
+        return reviews.of_pull(repository, settings, pull, session.branches.sha(pull.base))
+
+    shown = report()
+    assert shown.verdict == made["verdict"] == "passed"
+    assert [finding.as_json() for finding in shown.findings] == made["findings"]
+    assert [run["role"] for run in shown.runs] == [run["role"] for run in made["runs"]]
+    assert {"execute", "reproduce"} <= set(shown.passed_checks)
+    assert "<title>Passed: " in html.render(shown)
+    newer = place.child(made["head_sha"], "by a person", "note.txt")
+    place.push(newer, made["branch"])
+    assert (report().verdict, report().checks) == (None, ())
 
 
 def test_what_people_committed_stays(place: Place) -> None:
@@ -355,6 +386,11 @@ def test_twenty_at_once(place: Place, tmp_path: Path, clones: int) -> None:
 
 
 # -- a real Gitea ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_page_in_another_clone_on_a_real_gitea(real: Place, tmp_path: Path) -> None:
+    of_server(real, tmp_path, propose(real))
 
 
 @pytest.mark.slow
