@@ -1,8 +1,8 @@
 """Git's long-running filter process: one process for all the notebooks of a git command, over plain streams.
 
 The protocol, version 2, is described in gitattributes(5), "Long Running Filter Process". Cleaning is a function of
-bytes and name that is handed in; smudging gives back what came. Git asks for smudging of every notebook that it
-checks out as soon as the filter is required, which it is so that nothing gets into a commit uncleaned.
+bytes and name that is handed in; smudging gives back the packets that came. Git asks for smudging of every notebook
+that it checks out as soon as the filter is required, which it is so that nothing gets into a commit uncleaned.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from nbpr import pktline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from io import BufferedIOBase
 
     Clean = Callable[[bytes, str], bytes]
@@ -35,7 +35,10 @@ def serve(stdin: BufferedIOBase, stdout: BufferedIOBase, clean: Clean, say: Say)
     _greet(reader, stdout)
     while not reader.has_ended():
         asked = dict(_pair(line) for line in reader.lines())
-        _answer(asked, reader.content(), stdout, clean, say)
+        if asked.get(b"command") == b"smudge":
+            _hand_back(stdout, reader.as_framed())
+        else:
+            _answer(asked, reader.content(), stdout, clean, say)
 
 
 def _greet(reader: pktline.Reader, stdout: BufferedIOBase) -> None:
@@ -58,9 +61,6 @@ def _pair(line: bytes) -> tuple[bytes, bytes]:
 def _answer(asked: dict[bytes, bytes], content: bytes, stdout: BufferedIOBase, clean: Clean, say: Say) -> None:
     """Carry out one command on one file's content."""
     command, name = asked.get(b"command", b""), os.fsdecode(asked.get(b"pathname", b"a notebook"))
-    if command == b"smudge":
-        _give(stdout, content)
-        return
     try:
         if command != b"clean":
             raise ValueError(f"git asks for {os.fsdecode(command) or 'nothing'}, which is neither clean nor smudge")
@@ -79,8 +79,18 @@ def failure(name: str, error: Exception) -> str:
 
 def _give(stdout: BufferedIOBase, content: bytes) -> None:
     """Success, the content, and an empty list that leaves it at that."""
-    pieces = pktline.framed(content)
-    if len(content) <= _AT_ONCE:
+    _succeed(stdout, pktline.framed(content), len(content))
+
+
+def _hand_back(stdout: BufferedIOBase, packets: Iterable[bytes]) -> None:
+    """Success, and the packets as they came; once all are there, since git reads nothing before it has written all."""
+    found = list(packets)
+    _succeed(stdout, [*found, pktline.FLUSH], sum(map(len, found)))
+
+
+def _succeed(stdout: BufferedIOBase, pieces: Iterable[bytes | memoryview], size: int) -> None:
+    """The answer of a file that went well; `pieces` are its content, `size` bytes or so, and the flush that ends it."""
+    if size <= _AT_ONCE:
         _write(stdout, b"".join([_SUCCESS, *pieces, pktline.FLUSH]))
         return
     stdout.write(_SUCCESS)

@@ -221,6 +221,7 @@ def _process() -> int:
             settings.append(Settings())
         return passed(data, name, settings[0].options(name))
 
+    _wait_for_whole_requests()
     ends = sys.stdin.fileno(), sys.stdout.fileno()
     try:
         with open(ends[0], "rb", closefd=False) as stdin, open(ends[1], "wb", closefd=False) as stdout:
@@ -231,6 +232,16 @@ def _process() -> int:
         say(f"the filter stops: {broken}")
         return 1
     return 0
+
+
+def _wait_for_whole_requests() -> None:
+    """Have Linux not interrupt git for us at each of the six small packets that it writes for a file: what is batch
+    work goes on when git waits for it, with all of them at hand. Who chose how it is scheduled has it so."""
+    try:
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    except (AttributeError, OSError):
+        return  # another system, or one that does not let us: then it takes a little longer
 
 
 def _gone() -> int:

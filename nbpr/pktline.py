@@ -32,12 +32,8 @@ class Reader:
 
     def packet(self) -> bytes | None:
         """The next packet, or None for a flush. Raises BrokenStream."""
-        size = self._size()
-        if size is None:
-            return None
-        self._need(size)
-        start, self._at = self._at, self._at + size
-        return self._buffer[start : self._at]
+        size = self._next()
+        return self._buffer[self._at - size + 4 : self._at] if size else None
 
     def packets(self) -> Iterator[bytes]:
         """The packets up to the next flush. Raises BrokenStream."""
@@ -56,21 +52,26 @@ class Reader:
         second = self.packet()
         return first if second is None else b"".join([first, second, *self.packets()])
 
+    def as_framed(self) -> Iterator[bytes]:
+        """The packets up to the next flush as they came, their heads too; empty ones left out. Raises BrokenStream."""
+        while size := self._next():
+            if size > 4:
+                yield self._buffer[self._at - size : self._at]
+
     def has_ended(self) -> bool:
         """Whether nothing more comes; waits until that can be said."""
         return self._at == len(self._buffer) and not self._fill()
 
-    def _size(self) -> int | None:
-        """How long the next packet is, of which the head is read; None for a flush."""
+    def _next(self) -> int:
+        """Go beyond the next packet, which is whole in the buffer then; its length with its head, 0 for a flush."""
         self._need(4)
         head = self._buffer[self._at : self._at + 4]
-        self._at += 4
         size = int(head, 16) if _HEX.issuperset(head) else -1
-        if size == 0:
-            return None
-        if not 4 <= size <= MOST + 4:
+        if not (size == 0 or 4 <= size <= MOST + 4):
             raise BrokenStream(f"{head!r} is no packet's length")
-        return size - 4
+        self._need(size)
+        self._at += size or 4
+        return size
 
     def _need(self, size: int) -> None:
         while len(self._buffer) - self._at < size:
@@ -79,8 +80,8 @@ class Reader:
 
     def _fill(self) -> bool:
         more = self._stream.read1(_PORTION)
-        self._buffer = self._buffer[self._at :] + more
-        self._at = 0
+        left = self._buffer[self._at :]
+        self._buffer, self._at = left + more if left else more, 0
         return bool(more)
 
 

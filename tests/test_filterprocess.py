@@ -209,6 +209,11 @@ def test_a_content_may_be_cut_into_packets_of_any_size() -> None:
     answer, notes = after_greeting(head, packets([1, 0, 65516, 3, 0]), b"0000", head, packets([0]), b"0000")
     assert answer == given_back(b"x" * 65520) + given_back(b"")
     assert [len(data) for data, _ in notes.cleaned] == [65520, 0]
+    # What is smudged comes back in the packets that it came in; an empty one would end it for git.
+    head = listed(b"command=smudge", b"pathname=a")
+    answer, _ = after_greeting(head, packets([1, 0, 65516, 3, 0]), b"0000", head, packets([0]), b"0000")
+    done = listed(b"status=success")
+    assert answer == done + packets([1, 65516, 3]) + b"00000000" + done + b"00000000"
 
 
 def test_nobody_reads_the_answer() -> None:

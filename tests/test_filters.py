@@ -525,3 +525,19 @@ def test_the_text_of_a_notebook_passes_without_a_word(capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == ""
     assert filters.passed(b"nbformat", "a.ipynb") == b"nbformat"
     assert "kept as it is" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="Linux has it")
+def test_the_process_waits_until_git_waits_for_it_unless_somebody_wants_it_otherwise() -> None:
+    code = (
+        "import os, sys; from nbpr import filters; os.sched_setscheduler(0, int(sys.argv[1]), os.sched_param(0)); "
+        "filters.main(['process']); print(os.sched_getscheduler(0))"
+    )
+
+    def afterwards(policy: int) -> int:
+        command = [sys.executable, "-c", code, str(policy)]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
+    assert afterwards(os.SCHED_OTHER) == os.SCHED_BATCH
+    assert afterwards(os.SCHED_IDLE) == os.SCHED_IDLE
