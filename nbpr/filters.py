@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-    from typing import BinaryIO
+    from typing import Any, BinaryIO
 
     from nbpr.config import Config
     from nbpr.notebooks.clean import Options
@@ -28,8 +28,8 @@ USAGE = "usage: python -m nbpr.filters process\n       python -m nbpr.filters cl
 def cleaned(data: bytes, name: str, options: Options | None = None) -> bytes:
     """The clean notebook's bytes; the very same object if `data` is clean. BadInput if it is no notebook.
 
-    Notebooks from before version 4, which nothing else here reads, are cleaned too: their outputs have no more
-    business in a commit than others.
+    Notebooks from before version 4, and such as do not say their version, which nothing else here reads, are cleaned
+    too: their outputs have no more business in a commit than others.
     """
     if options is None or _is_default(options):
         from nbpr.notebooks import cleantext
@@ -71,7 +71,7 @@ def _rewritten(data: bytes, name: str, options: Options) -> bytes:
 
 
 def _cleaned_of_old(data: bytes, options: Options) -> bytes | None:
-    """As `cleaned`, for a notebook of version 2 or 3; None for anything else."""
+    """As `cleaned`, for a notebook of version 2 or 3, or one that does not say its version; None for anything else."""
     from nbpr.notebooks import clean, jsonscan, jsontext
 
     try:
@@ -79,15 +79,27 @@ def _cleaned_of_old(data: bytes, options: Options) -> bytes | None:
         top = jsonscan.parse(text)
     except (UnicodeDecodeError, jsonscan.JsonError):
         return None
-    if not isinstance(top, dict) or "nbformat" not in top or not isinstance(top.get("worksheets"), list):
+    if not isinstance(top, dict) or not _holds_cells(top):
         return None
-    after = clean.clean_worksheets(top, options)
+    after = clean.clean_worksheets(top, options) if "nbformat" in top else clean.clean_versionless(top, options)
     if after is top:
         return data
     at = jsonscan.start(text)
     end = jsonscan.value(text, at)[1]
     written = jsontext.rewrite(text, at, end, top, after, jsontext.detect(text), 0)
     return (text[:at] + written + text[end:]).encode()
+
+
+def _holds_cells(top: dict[str, Any]) -> bool:
+    """Whether it is a notebook from before version 4, or one but for the missing version."""
+    if "nbformat" in top:
+        return isinstance(top.get("worksheets"), list)
+    cells = top.get("cells")
+    return (
+        bool(cells)
+        and isinstance(cells, list)
+        and all(isinstance(cell, dict) and "cell_type" in cell for cell in cells)
+    )
 
 
 def is_dirty(data: bytes, name: str, options: Options | None = None) -> bool:

@@ -118,6 +118,15 @@ def test_nothing_that_passes_is_ever_lost(data: bytes) -> None:
     assert (out == data) == (len(said) == 1)
 
 
+def test_a_notebook_that_does_not_say_its_version_is_cleaned_where_it_stands() -> None:
+    versionless = {key: value for key, value in DIRTY.items() if not key.startswith("nbformat")}
+    out, said = through(text_of(versionless))
+    assert (out, said) == (clean_text(versionless), [])
+    assert through(out) == (out, [])
+    for other in ({"cells": []}, {"cells": [1]}, {"cells": [{"source": "x"}]}):
+        assert through(text_of(other))[0] == text_of(other)
+
+
 def test_a_notebook_of_version_3_is_cleaned_where_it_stands() -> None:
     out, said = through(text_of(OLD))
     after = json.loads(out)

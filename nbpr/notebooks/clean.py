@@ -112,6 +112,13 @@ def clean_worksheets(top: dict[str, Any], options: Options = DEFAULT) -> dict[st
     return {**top, **changed} if changed else top
 
 
+def clean_versionless(top: dict[str, Any], options: Options = DEFAULT) -> dict[str, Any]:
+    """The JSON of a notebook that does not say its version, cleaned likewise."""
+    sheet: dict[str, Any] = _clean_sheet(top, options, _keeps(top.get("metadata"), options))
+    metadata = _without_all(top.get("metadata"), options.notebook_keys)
+    return sheet if metadata is top.get("metadata") else {**sheet, "metadata": metadata}
+
+
 def _clean_sheet(sheet: Any, options: Options, keep: bool) -> Any:
     cells = sheet.get("cells") if isinstance(sheet, Mapping) else None
     if not isinstance(cells, list):
