@@ -52,6 +52,7 @@ def budget(row: Row) -> str:
     """What the row should come to."""
     parts = [f"≥ {row.at_least:g}×"] if row.at_least is not None else []
     parts += [f"≤ {row.at_most:g} s"] if row.at_most is not None else []
+    parts += [f"≤ {row.within:,g} MB"] if row.within is not None else []
     return ", ".join(parts) or "–"
 
 
@@ -63,6 +64,9 @@ def standing(row: Row, measurement: Measurement) -> str:
         held.append(ratio is not None and ratio.median >= row.at_least)
     if row.at_most is not None:
         held.append(wall is not None and wall <= row.at_most)
+    if row.within is not None:
+        memory = measurement.median("ours", "rss")
+        held.append(memory is not None and memory <= row.within * MEGABYTE)
     return ("met" if all(held) else "missed") if held else ""
 
 

@@ -22,7 +22,8 @@ class Pair:
 class Row:
     """One comparison: how it is set up, how often it is run, and what it should come to.
 
-    `at_least` is how many times faster than the other side it should be, `at_most` how many seconds it may take.
+    `at_least` is how many times faster than the other side it should be, `at_most` how many seconds it may take, and
+    `within` how many megabytes of memory.
     """
 
     name: str
@@ -32,3 +33,4 @@ class Row:
     quick: int = 2
     at_least: float | None = None
     at_most: float | None = None
+    within: float | None = None

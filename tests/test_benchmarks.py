@@ -13,7 +13,7 @@ from benchmarks import kernels
 from benchmarks.command import main
 from benchmarks.measure import MeasuredProgramFailed, Measurement, Round, Sample, Side, compare, take
 from benchmarks.pagerows import PAGE_ROWS
-from benchmarks.report import Result, markdown, standing
+from benchmarks.report import Result, budget, markdown, standing
 from benchmarks.rows import ROWS, Pair, Row
 from benchmarks.stage import Stage, stage
 
@@ -73,6 +73,14 @@ def test_a_budget_is_met_or_missed_by_medians(
     row = Row("a", "b", lambda place: Pair(python(tmp_path, ""), None), 1, at_least=at_least, at_most=at_most)
     rounds = (Round(Sample(1.0, 1, 1), Sample(2.0, 1, 1)),)
     assert standing(row, Measurement(python(tmp_path, ""), python(tmp_path, ""), rounds)) == said
+
+
+@pytest.mark.parametrize(("within", "said"), [(5, "met"), (3, "missed")])
+def test_a_budget_of_memory_is_met_or_missed_too(within: float, said: str, tmp_path: Path) -> None:
+    row = Row("a", "b", lambda place: Pair(python(tmp_path, ""), None), 1, at_most=2, within=within)
+    rounds = (Round(Sample(1.0, 1, 4_000_000), None),)
+    assert standing(row, Measurement(python(tmp_path, ""), None, rounds)) == said
+    assert budget(row) == f"≤ 2 s, ≤ {within} MB"
 
 
 def test_a_program_that_fails_is_said_with_what_it_said(tmp_path: Path) -> None:
