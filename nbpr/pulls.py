@@ -70,9 +70,11 @@ def text(pull: PullRequest) -> str:
     from nbpr.render.escape import visible
 
     draft = " (draft)" if pull.draft else ""
-    head = (
-        f"#{pull.number} {pull.title}\n{pull.state}{draft}: {pull.head} into {pull.base}, by {pull.author}\n{pull.url}"
-    )
+    facts = {"labels": pull.labels, "reviewers": pull.reviewers, "assigned to": pull.assignees}
+    beside = [f"{name}: {', '.join(values)}" for name, values in facts.items() if values]
+    beside += [f"milestone: {pull.milestone}"] if pull.milestone else []
+    first = f"#{pull.number} {pull.title}\n{pull.state}{draft}: {pull.head} into {pull.base}, by {pull.author}"
+    head = "\n".join([first, *beside, pull.url])
     said = [f"{comment.author}, {comment.created}:\n{_unmarked(comment.body)}" for comment in pull.comments]
     parts = [part for part in (head, _unmarked(pull.body), *said) if part]
     return "\n\n".join("\n".join(visible(line) for line in part.split("\n")) for part in parts)
@@ -104,28 +106,33 @@ def close(session: Session, number: int, *, delete_branch: bool = False) -> Pull
     return pull if pull.state == "closed" else session.forge.close(pull, delete_branch=delete_branch)
 
 
-def merge(session: Session, number: int, *, dry_run: bool = False, say: Say = lambda _: None) -> Merge:
-    """Merge a pull request into its base.
+def merge(
+    session: Session, number: int, *, dry_run: bool = False, when_ready: bool = False, say: Say = lambda _: None
+) -> Merge:
+    """Merge a pull request into its base, or with `when_ready` have the forge do it when its checks have passed.
 
     Notebooks are merged by cell, other files by line. Reference runs that are not of the result are made anew; if
-    that fails, nothing is merged (`CheckFailed`). Raises `Conflict` for what cannot be merged, by cell.
+    that fails, nothing is merged (`CheckFailed`). Raises `Conflict` for what cannot be merged, by cell, `NotAllowed`
+    where there is nothing to wait for.
     """
     if dry_run:
-        return _merge(session, number, dry_run, say)
+        return _merge(session, number, dry_run, when_ready, say)
     with workspaces.workspace(session.repository):
         for _ in range(ATTEMPTS):
             try:
-                return _merge(session, number, dry_run, say)
+                return _merge(session, number, dry_run, when_ready, say)
             except Stale:
                 say("somebody else was faster; looking again")
                 session = connect(session.repository, session.config)
     raise Conflict(f"others kept pushing to the base of #{number}; nothing was merged", hint="run it again")
 
 
-def _merge(session: Session, number: int, dry_run: bool, say: Say) -> Merge:
+def _merge(session: Session, number: int, dry_run: bool, when_ready: bool, say: Say) -> Merge:
     pull = _mergeable(session, number)
     if pull.state == "merged":
         return Merge(pull)
+    if when_ready and not session.forge.has_checks:
+        session.forge.auto_merge(pull)  # which says why not, before anything is run
     repository, config = session.repository, session.config
     if not dry_run and repository.resolve(pull.head_sha) is None:  # somebody's own, which was not fetched with ours
         session.branches.fetch([pull.head, pull.base])
@@ -147,7 +154,8 @@ def _merge(session: Session, number: int, dry_run: bool, say: Say) -> Merge:
     files = dict(proof.reference_runs)
     whole = repository.edited_tree(tree, files) if files else tree
     sha = repository.commit(whole, [base_sha, pull.head_sha], message)
-    return Merge(session.forge.merge(pull, sha, base_sha), proof.findings, proof.runs)
+    merged_pull = session.forge.merge(pull, sha, base_sha, when_ready=when_ready)
+    return Merge(merged_pull, proof.findings, proof.runs)
 
 
 def _mergeable(session: Session, number: int) -> PullRequest:

@@ -17,6 +17,7 @@ from nbpr.diff.notebooks import compare
 from nbpr.errors import BadInput
 from nbpr.evidence import Evidence
 from nbpr.forges.pullrequest import PullRequest
+from nbpr.git.branches import Branches
 from nbpr.git.repository import Repository
 from nbpr.history import past_runs
 from nbpr.notebooks import notebook, scraps
@@ -40,6 +41,15 @@ def keep(repository: Repository, config: Config, pull: PullRequest, head: str, r
         report, title=pull.title, links=_links(pull), scraps=_over_time(repository, config, head, report.scraps)
     )
     write(page, shown)
+    return page
+
+
+def page_of(repository: Repository, config: Config, pull: PullRequest) -> Path:
+    """The review page of a pull request as it was kept here, else made anew from what git holds; its path."""
+    page = messages.page_path(repository, pull.number)
+    if _facts(repository, pull) is None or not page.exists():
+        remote = repository.remote(config.remote)
+        write(page, of_pull(repository, config, pull, Branches(repository, remote).sha(pull.base)))
     return page
 
 

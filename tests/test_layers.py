@@ -20,7 +20,7 @@ executor
 demo
 proposals.proposals pulls sync
 reviews
-proposals.announcements
+proposals.announcements keepsakes
 proposals.messages
 proposals.proofs
 proposals.planning
@@ -42,10 +42,13 @@ forges
 forges.access
 forges.gitea forges.github
 forges.local forges.server
-forges.agit forges.choice forges.forking forges.forks
+forges.delivery
+forges.agit forges.attachments forges.checkruns forges.choice forges.forking forges.forks forges.graphql forges.merges
+forges.pictures forges.shown forges.titles
 forges.http
 forges.answer forges.api
 forges.pullrequest
+forges.status
 git.pushed
 git.staging
 git.checkout

@@ -42,6 +42,11 @@ def propose(
     closes: Annotated[list[int] | None, typer.Option(metavar="N", help="An issue that this closes.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="A label.")] = None,
     reviewer: Annotated[list[str] | None, typer.Option(help="Somebody to review it.")] = None,
+    assignee: Annotated[list[str] | None, typer.Option(help="Somebody whom it is assigned to.")] = None,
+    milestone: Annotated[str | None, typer.Option(help="The milestone that it belongs to, by its title.")] = None,
+    auto_merge: Annotated[
+        bool, typer.Option("--auto-merge", help="Have the forge merge it when the checks of its base have passed.")
+    ] = False,
     co_author: Annotated[list[str] | None, typer.Option(metavar="'NAME <MAIL>'", help="A co-author.")] = None,
     signoff: Annotated[bool, typer.Option("--signoff", help="Add a Signed-off-by line.")] = False,
     draft: Annotated[bool, typer.Option("--draft", help="Open it as a draft.")] = False,
@@ -102,6 +107,9 @@ def propose(
         closes=tuple(closes or ()),
         labels=tuple(label or ()),
         reviewers=tuple(reviewer or ()),
+        assignees=tuple(assignee or ()),
+        milestone=milestone,
+        auto_merge=auto_merge,
         co_authors=tuple(co_author or ()),
         draft=draft,
         signoff=signoff,

@@ -96,6 +96,9 @@ def comment(
 @app.command("merge")
 def merge(
     number: Number,
+    auto_merge: Annotated[
+        bool, typer.Option("--auto-merge", help="Have the forge merge it when the checks of its base have passed.")
+    ] = False,
     forge: ForgeName = None,
     token_file: TokenFile = None,
     dry_run: DryRun = False,
@@ -106,11 +109,13 @@ def merge(
     \b
     Examples:
       nbpr pulls merge 7
+      nbpr pulls merge 7 --auto-merge
     """
     from nbpr import pulls
 
     with progress_line() as say:
-        merged = pulls.merge(_open(forge, token_file, fetch=not dry_run), number, dry_run=dry_run, say=say)
+        session = _open(forge, token_file, fetch=not dry_run)
+        merged = pulls.merge(session, number, dry_run=dry_run, when_ready=auto_merge, say=say)
     for finding in merged.findings:
         note(f"{finding.level}: {finding.path}: {finding.message}")
     result: dict[str, Any] = {
@@ -118,7 +123,7 @@ def merge(
         "findings": [finding.as_json() for finding in merged.findings],
         "runs": merged.runs,
     }
-    word = "would be merged" if dry_run else "merged"
+    word = "would be merged" if dry_run else "merged" if merged.pull.state == "merged" else "will be merged"
     sha = f" ({merged.pull.merge_sha[:12]})" if merged.pull.merge_sha else ""
     show(result, as_json, lambda: f"#{number} {word} into {merged.pull.base}{sha}")
 

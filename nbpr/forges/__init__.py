@@ -11,13 +11,16 @@ from datetime import datetime
 
 from nbpr.config import Config
 from nbpr.errors import BadInput
-from nbpr.forges.pullrequest import Comment, Forge, Opening, PullRequest, State, Status
+from nbpr.forges.pullrequest import Comment, Forge, Opening, PullRequest, State
+from nbpr.forges.status import Annotation, Check, Status
 from nbpr.git.branches import Branches
 from nbpr.git.repository import Repository
 from nbpr.tokens import Kind
 
 __all__ = [
     "FORGES",
+    "Annotation",
+    "Check",
     "Comment",
     "Forge",
     "Opening",

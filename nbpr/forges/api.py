@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from nbpr.forges.pullrequest import Comment, Opening, PullRequest, Status
+from nbpr.forges.pullrequest import Comment, Opening, PullRequest
+from nbpr.forges.status import Check, Status
+
+#: Commits files to a ref of their own on the remote; the commit, or None where the remote does not take it.
+InGit = Callable[[Mapping[str, bytes]], str | None]
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class Api(Protocol):
     """What a kind of server is asked for. Each write finds what there is already before it is sent again."""
 
     name: str
+    keeps_in_git: bool
     repo: str
 
     def login(self) -> str:
@@ -50,6 +55,12 @@ class Api(Protocol):
     def ask(self, pull: PullRequest, reviewers: Iterable[str]) -> None:
         """Ask people for a review. Raises `NotAllowed` for somebody who cannot be asked."""
 
+    def assign(self, pull: PullRequest, people: Iterable[str]) -> None:
+        """Assign people, besides those who are. Raises `NotAllowed` for somebody who cannot be."""
+
+    def plan(self, pull: PullRequest, milestone: str) -> None:
+        """Put it into a milestone, by its title. Raises `BadInput` for an unknown one."""
+
     def comments(self, number: int) -> list[Said]:
         """What was said on a pull request, oldest first."""
 
@@ -67,6 +78,18 @@ class Api(Protocol):
 
     def report(self, sha: str, status: Status) -> None:
         """Set a commit's status."""
+
+    def annotate(self, sha: str, check: Check) -> None:
+        """Say more than a status does, where there is room for it, unless that was said."""
+
+    def takes(self, names: Iterable[str]) -> set[str]:
+        """Which files it would keep, to judge by their names."""
+
+    def keep(self, number: int, files: Mapping[str, bytes], in_git: InGit) -> dict[str, str]:
+        """Keep files for a pull request, by themselves or `in_git`; the web addresses of those that are kept."""
+
+    def auto_merge(self, pull: PullRequest) -> bool:
+        """Have it merged when its checks have passed; False if that is so already."""
 
     def merge(self, pull: PullRequest, head_sha: str, message: str) -> PullRequest:
         """Merge as the server does, if the head is still at `head_sha`."""

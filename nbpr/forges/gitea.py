@@ -12,12 +12,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from nbpr.errors import Conflict, NotAllowed
-from nbpr.forges import forking
+from nbpr.forges import forking, shown
 from nbpr.forges.answer import Answer
-from nbpr.forges.api import Said
+from nbpr.forges.api import InGit, Said
+from nbpr.forges.attachments import Attachments
 from nbpr.forges.choice import Address
 from nbpr.forges.http import Client, part
-from nbpr.forges.pullrequest import Comment, Opening, PullRequest, State, Status
+from nbpr.forges.merges import Merges
+from nbpr.forges.pullrequest import Opening, PullRequest, State
+from nbpr.forges.status import Check, Status
+from nbpr.forges.titles import Titles
 from nbpr.git.repository import Stale
 
 #: What a server gives at most a page, and how many pages of closed pull requests are looked at.
@@ -25,22 +29,21 @@ PAGE, CLOSED_PAGES = 50, 20
 #: What starts the title of a draft, as servers are set up unless somebody changed it.
 DRAFT = "WIP: "
 _DRAFTS = re.compile(r"^\s*(?:wip:|\[wip\])\s*", re.IGNORECASE)
-#: The colour of labels that are made here.
-COLOUR = "#8a8f98"
-#: How long a server may take to see whether a merge is possible, in seconds of waiting.
-_CHECKING = (1, 2, 4, 8, 16)
 
 
 class GiteaApi:
     """One repository of a Gitea or Forgejo."""
 
     name = "gitea"
+    keeps_in_git = False
 
     def __init__(self, client: Client, address: Address) -> None:
         self._client = client
         self.repo = address.name
-        self._owner = address.owner
         self._at = f"/repos/{part(address.owner)}/{part(address.repo)}"
+        self._titles = Titles(client, self._at, address.owner)
+        self._attachments = Attachments(client, self._at)
+        self._merges = Merges(client, self._at, self.pull)
         self._versions: dict[int, int] = {}
 
     def login(self) -> str:
@@ -139,27 +142,34 @@ class GiteaApi:
 
     def label(self, pull: PullRequest, labels: Iterable[str]) -> None:
         """Add labels by their numbers, making those that neither repository nor organisation has."""
-        known = self._labels()
-        numbers = [known[name] if name in known else self._new_label(name) for name in labels]
         at = f"{self._at}/issues/{pull.number}/labels"
-        self._client.write("POST", at, {"labels": numbers}, accept=(200,), lookup=lambda: None)
+        numbers = {"labels": self._titles.labels(labels)}
+        self._client.write("POST", at, numbers, accept=(200,), lookup=lambda: None)
 
-    def _labels(self) -> dict[str, int]:
-        own = {one["name"]: one["id"] for one in self._client.pages(f"{self._at}/labels", "limit", PAGE)}
-        at = f"/orgs/{part(self._owner)}/labels"
-        shared = self._client.get(at, accept=(200, 403, 404), limit=PAGE)
-        return {**{one["name"]: one["id"] for one in _list(shared)}, **own}
+    def assign(self, pull: PullRequest, people: Iterable[str]) -> None:
+        """Assign people; the server takes the whole list, and leaves it as it was for who may not write."""
+        names = [*pull.assignees, *people]
+        at = f"{self._at}/pulls/{pull.number}"
+        answer = self._client.write("PATCH", at, {"assignees": names}, accept=(201, 200, 422), lookup=lambda: None)
+        now = {name.casefold() for name in self._pull(answer.data).assignees} if answer.status != 422 else set()
+        missing = [name for name in people if name.casefold() not in now]
+        if missing:
+            raise NotAllowed(
+                f"pull request #{pull.number} stands, but {', '.join(missing)} cannot be assigned"
+                + (f": {answer.message}" if answer.message else ""),
+                hint="name people who can write to the repository; assigning takes the right to write, too",
+            )
 
-    def _new_label(self, name: str) -> int:
-        # The server takes a second label of the same name, so a lost answer is looked up with care.
-        answer = self._client.write(
-            "POST",
-            f"{self._at}/labels",
-            {"name": name, "color": COLOUR},
-            accept=(201,),
-            lookup=lambda: next(({"id": i} for known, i in self._labels().items() if known == name), None),
-        )
-        return int(answer.data["id"])
+    def plan(self, pull: PullRequest, milestone: str) -> None:
+        """Put it into a milestone, by its number."""
+        body = {"milestone": self._titles.milestone(milestone)}
+        at = f"{self._at}/pulls/{pull.number}"
+        answer = self._client.write("PATCH", at, body, accept=(201, 200), lookup=lambda: None)
+        if self._pull(answer.data).milestone != milestone:
+            raise NotAllowed(
+                f"pull request #{pull.number} stands, but not in the milestone {milestone!r}",
+                hint="that takes the right to write to the repository",
+            )
 
     def ask(self, pull: PullRequest, reviewers: Iterable[str]) -> None:
         """Ask for reviews."""
@@ -181,7 +191,7 @@ class GiteaApi:
 
     def comments(self, number: int) -> list[Said]:
         """What was said, in one answer: the server makes no pages of it."""
-        return [_said(one) for one in _list(self._client.get(f"{self._at}/issues/{number}/comments"))]
+        return [shown.comment(one) for one in self._client.get(f"{self._at}/issues/{number}/comments").data or ()]
 
     def say(self, number: int, body: str, known: Iterable[int]) -> None:
         """Comment."""
@@ -210,53 +220,41 @@ class GiteaApi:
         """The newest status of each context; a commit that the server does not know has none."""
         answer = self._client.get(f"{self._at}/commits/{part(sha)}/status", accept=(200, 404))
         listed = (answer.data or {}).get("statuses") or [] if answer.status == 200 else []
-        return {one["context"]: _status(one, "status") for one in listed}
+        return {one["context"]: shown.status(one, "status") for one in listed}
 
     def report(self, sha: str, status: Status) -> None:
         """Set a commit's status, which needs the right to write code."""
         self._client.write(
             "POST",
             f"{self._at}/statuses/{part(sha)}",
-            {"context": status.context, "state": status.state, "description": status.description},
+            {
+                "context": status.context,
+                "state": status.state,
+                "description": status.description,
+                "target_url": status.url,
+            },
             accept=(201,),
             lookup=lambda: {} if self.statuses(sha).get(status.context) == status else None,
         )
 
+    def annotate(self, sha: str, check: Check) -> None:
+        """Nothing: it has statuses alone."""
+
+    def takes(self, names: Iterable[str]) -> set[str]:
+        """Those of a type that the server allows for attachments."""
+        return self._attachments.takes(names)
+
+    def keep(self, number: int, files: Mapping[str, bytes], in_git: InGit) -> dict[str, str]:
+        """Keep them as attachments of the pull request."""
+        return self._attachments.add(number, files)
+
+    def auto_merge(self, pull: PullRequest) -> bool:
+        """Schedule the merge."""
+        return self._merges.schedule(pull)
+
     def merge(self, pull: PullRequest, head_sha: str, message: str) -> PullRequest:
         """Merge by the server, once it has seen that it can."""
-        title, _, rest = message.partition("\n")
-        body = {
-            "Do": self._way(),
-            "head_commit_id": head_sha,
-            "MergeTitleField": title,
-            "MergeMessageField": rest.strip(),
-        }
-        for wait in (*_CHECKING, None):
-            answer = self._client.write(
-                "POST",
-                f"{self._at}/pulls/{pull.number}/merge",
-                body,
-                accept=(200, 405, 409),
-                lookup=lambda: self._merged(pull.number),
-            )
-            checking = answer.status == 405 and "try again later" in answer.message.lower()
-            if not checking or wait is None:
-                break
-            self._client.rest(wait)
-        merged = self.pull(pull.number)
-        if merged is None or merged.state != "merged":
-            raise _not_merged(self._client.host, pull, answer)
-        return merged
-
-    def _way(self) -> str:
-        """A merge commit where the repository allows one, else what it does by default."""
-        data = self._client.get(self._at).data
-        allowed = data.get("allow_merge_commits", True)
-        return "merge" if allowed else str(data.get("default_merge_style") or "squash")
-
-    def _merged(self, number: int) -> Any:
-        pull = self.pull(number)
-        return {} if pull is not None and pull.state == "merged" else None
+        return self._merges.merge(pull, head_sha, message)
 
     def _pull(self, data: Mapping[str, Any]) -> PullRequest:
         number = int(data["number"])
@@ -274,19 +272,14 @@ class GiteaApi:
             base=str(data["base"]["ref"]),
             head_sha=str(data["head"]["sha"]),
             url=str(data["html_url"]),
-            author=_login(data.get("user")),
-            body=_text(data.get("body")),
+            author=shown.login(data.get("user")),
+            body=shown.text(data.get("body")),
             labels=tuple(one["name"] for one in data.get("labels") or ()),
-            reviewers=tuple(_login(one) for one in data.get("requested_reviewers") or ()),
+            reviewers=shown.logins(data.get("requested_reviewers")),
+            assignees=shown.logins(data.get("assignees")),
+            milestone=(data.get("milestone") or {}).get("title"),
             merge_sha=data.get("merge_commit_sha") if state == "merged" else None,
         )
-
-
-def _not_merged(host: str, pull: PullRequest, answer: Answer) -> Exception:
-    said = answer.message or "the server says it conflicts, or that its head moved"
-    if "not allowed" in said.lower() or "user not" in said.lower():
-        return NotAllowed(f"{host} does not merge #{pull.number}: {said}", hint="see the rules of the base branch")
-    return Conflict(f"{host} does not merge #{pull.number}: {said}", hint="run it again, or merge it in the browser")
 
 
 def _head(data: Mapping[str, Any]) -> str:
@@ -294,27 +287,5 @@ def _head(data: Mapping[str, Any]) -> str:
     head, base = data["head"], data["base"]
     if head.get("repo_id") == base.get("repo_id"):
         return str(head["ref"])
-    owner = _login((head.get("repo") or {}).get("owner")) or "?"
+    owner = shown.login((head.get("repo") or {}).get("owner")) or "?"
     return f"{owner}:{head['ref']}"
-
-
-def _said(data: Mapping[str, Any]) -> Said:
-    comment = Comment(_login(data.get("user")), _text(data.get("body")), str(data["created_at"]))
-    return Said(int(data["id"]), comment)
-
-
-def _status(data: Mapping[str, Any], field: str) -> Status:
-    return Status(str(data["context"]), data[field], str(data.get("description") or ""))
-
-
-def _login(user: Any) -> str:
-    return str(user["login"]) if user else ""
-
-
-def _text(text: Any) -> str:
-    """Text with the line ends that we write; people's browsers send others."""
-    return str(text or "").replace("\r\n", "\n")
-
-
-def _list(answer: Answer) -> list[Any]:
-    return answer.data if answer.status == 200 and isinstance(answer.data, list) else []

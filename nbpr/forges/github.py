@@ -11,12 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from nbpr.errors import BadInput, Conflict, NotAllowed
-from nbpr.forges import forking
+from nbpr.forges import forking, shown
 from nbpr.forges.answer import Answer
-from nbpr.forges.api import Said
+from nbpr.forges.api import InGit, Said
+from nbpr.forges.checkruns import CheckRuns
 from nbpr.forges.choice import Address
+from nbpr.forges.graphql import Graphql
 from nbpr.forges.http import Client, part
-from nbpr.forges.pullrequest import Comment, Opening, PullRequest, State, Status
+from nbpr.forges.pullrequest import Opening, PullRequest, State
+from nbpr.forges.status import Check, Status
+from nbpr.forges.titles import chosen
 
 HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
@@ -26,9 +30,6 @@ PAGE, CLOSED_PAGES = 100, 10
 _SETTLING = (1, 2, 4, 8, 16)
 #: As long as a status may describe itself.
 DESCRIPTION = 140
-
-_READY = "mutation($id: ID!) {markPullRequestReadyForReview(input: {pullRequestId: $id}) {pullRequest {isDraft}}}"
-_DRAFT = "mutation($id: ID!) {convertPullRequestToDraft(input: {pullRequestId: $id}) {pullRequest {isDraft}}}"
 
 
 def api_root(address: Address) -> str:
@@ -43,12 +44,16 @@ class GithubApi:
     """One repository of a GitHub."""
 
     name = "github"
+    keeps_in_git = True
 
     def __init__(self, client: Client, address: Address) -> None:
         self._client = client
         self.repo = address.name
         self._owner = address.owner
+        self._web = f"{address.root}/{part(address.owner)}/{part(address.repo)}"
         self._at = f"/repos/{part(address.owner)}/{part(address.repo)}"
+        self._check_runs = CheckRuns(client, self._at)
+        self._graphql = Graphql(client)
 
     def login(self) -> str:
         """The user whose token it is; the token of a workflow may not ask, and is a bot's."""
@@ -136,7 +141,7 @@ class GithubApi:
                 raise Conflict(f"{self._client.host} does not change #{pull.number}: {answer.message}")
             data = answer.data
         if "draft" in changes:
-            data = self._with_draft(at, changes["draft"])
+            data = self._graphql.with_draft(at, changes["draft"])
         return _pull(data)
 
     def _edited(self, number: int, wanted: Mapping[str, Any]) -> Any:
@@ -144,23 +149,6 @@ class GithubApi:
         data = self._client.get(f"{self._at}/pulls/{number}").data
         now = _pull(data)
         return data if all(getattr(now, name) == value for name, value in wanted.items()) else None
-
-    def _with_draft(self, at: str, draft: bool) -> Any:
-        data = self._client.get(at).data
-        if bool(data["draft"]) == draft:
-            return data
-        query = {"query": _DRAFT if draft else _READY, "variables": {"id": data["node_id"]}}
-        place = self._client.base.removesuffix("/v3") + "/graphql"
-        answer = self._client.write("POST", place, query, accept=(200,), lookup=lambda: self._is_draft(at, draft))
-        if answer.data.get("errors"):
-            raise NotAllowed(
-                f"{self._client.host} leaves the draft as it is: {answer.message}",
-                hint="press the button on the pull request's page; a workflow's token may not",
-            )
-        return {**data, "draft": draft}
-
-    def _is_draft(self, at: str, draft: bool) -> Any:
-        return {} if bool(self._client.get(at).data["draft"]) == draft else None
 
     def label(self, pull: PullRequest, labels: Iterable[str]) -> None:
         """Add labels; the server makes those that the repository lacks."""
@@ -178,11 +166,38 @@ class GithubApi:
                 hint="name collaborators of the repository, and not its author",
             )
 
+    def assign(self, pull: PullRequest, people: Iterable[str]) -> None:
+        """Assign people; the server leaves out without a word whom it does not."""
+        names = list(people)
+        at = f"{self._at}/issues/{pull.number}/assignees"
+        answer = self._client.write("POST", at, {"assignees": names}, accept=(201,), lookup=lambda: None)
+        now = {name.casefold() for name in shown.logins(answer.data.get("assignees"))}
+        missing = [name for name in names if name.casefold() not in now]
+        if missing:
+            raise NotAllowed(
+                f"pull request #{pull.number} stands, but {', '.join(missing)} cannot be assigned",
+                hint="name people who can write to the repository; assigning takes the right to write, too",
+            )
+
+    def plan(self, pull: PullRequest, milestone: str) -> None:
+        """Put it into a milestone, by its number."""
+        listed = self._client.pages(f"{self._at}/milestones", "per_page", PAGE, state="all")
+        number = chosen({str(one["title"]): int(one["number"]) for one in listed}, milestone)
+        at = f"{self._at}/issues/{pull.number}"
+        answer = self._client.write("PATCH", at, {"milestone": number}, accept=(200,), lookup=lambda: None)
+        if (answer.data.get("milestone") or {}).get("title") != milestone:
+            raise NotAllowed(
+                f"pull request #{pull.number} stands, but not in the milestone {milestone!r}",
+                hint="that takes the right to write to the repository",
+            )
+
     # -- comments ------------------------------------------------------------------------------------------
 
     def comments(self, number: int) -> list[Said]:
         """What was said, oldest first."""
-        return [_said(one) for one in self._client.pages(f"{self._at}/issues/{number}/comments", "per_page", PAGE)]
+        return [
+            shown.comment(one) for one in self._client.pages(f"{self._at}/issues/{number}/comments", "per_page", PAGE)
+        ]
 
     def say(self, number: int, body: str, known: Iterable[int]) -> None:
         """Comment."""
@@ -211,17 +226,39 @@ class GithubApi:
         """The newest status of each context."""
         answer = self._client.get(f"{self._at}/commits/{part(sha)}/status", accept=(200, 404, 422), per_page=PAGE)
         listed = (answer.data or {}).get("statuses") or [] if answer.status == 200 else []
-        return {one["context"]: _status(one) for one in listed}
+        return {one["context"]: shown.status(one, "state") for one in listed}
 
     def report(self, sha: str, status: Status) -> None:
         """Set a commit's status."""
         self._client.write(
             "POST",
             f"{self._at}/statuses/{part(sha)}",
-            {"context": status.context, "state": status.state, "description": status.description[:DESCRIPTION]},
+            {
+                "context": status.context,
+                "state": status.state,
+                "description": status.description[:DESCRIPTION],
+                **({"target_url": status.url} if status.url else {}),
+            },
             accept=(201,),
             lookup=lambda: {} if self.statuses(sha).get(status.context) == status else None,
         )
+
+    def annotate(self, sha: str, check: Check) -> None:
+        """Make a check run."""
+        self._check_runs.say(sha, check)
+
+    def takes(self, names: Iterable[str]) -> set[str]:
+        """Pictures, in git; there is no way to attach anything."""
+        return {name for name in names if not name.endswith(".zip")}
+
+    def keep(self, number: int, files: Mapping[str, bytes], in_git: InGit) -> dict[str, str]:
+        """Keep them in git; the address is the commit's, which the server shows to whoever may see the repository."""
+        commit = in_git(files)
+        return {name: f"{self._web}/blob/{commit}/{part(name)}?raw=true" for name in files} if commit else {}
+
+    def auto_merge(self, pull: PullRequest) -> bool:
+        """Turn auto-merge on, which the repository's settings allow or not."""
+        return self._graphql.auto_merge(f"{self._at}/pulls/{pull.number}", pull.number, self._way())
 
     def merge(self, pull: PullRequest, head_sha: str, message: str) -> PullRequest:
         """Merge by the server, once it has computed that it can."""
@@ -279,10 +316,12 @@ def _pull(data: Mapping[str, Any]) -> PullRequest:
         base=str(data["base"]["ref"]),
         head_sha=str(data["head"]["sha"]),
         url=str(data["html_url"]),
-        author=_login(data.get("user")),
-        body=_text(data.get("body")),
+        author=shown.login(data.get("user")),
+        body=shown.text(data.get("body")),
         labels=tuple(one["name"] for one in data.get("labels") or ()),
-        reviewers=tuple(_login(one) for one in data.get("requested_reviewers") or ()),
+        reviewers=shown.logins(data.get("requested_reviewers")),
+        assignees=shown.logins(data.get("assignees")),
+        milestone=(data.get("milestone") or {}).get("title"),
         merge_sha=data.get("merge_commit_sha") if merged else None,
     )
 
@@ -291,22 +330,4 @@ def _head(data: Mapping[str, Any]) -> str:
     """The branch, with its owner before it where it is another repository's."""
     head, base = data["head"], data["base"]
     ours = (head.get("repo") or {}).get("id") == (base.get("repo") or {}).get("id")
-    return str(head["ref"]) if ours else f"{_login((head.get('repo') or {}).get('owner')) or '?'}:{head['ref']}"
-
-
-def _said(data: Mapping[str, Any]) -> Said:
-    comment = Comment(_login(data.get("user")), _text(data.get("body")), str(data["created_at"]))
-    return Said(int(data["id"]), comment)
-
-
-def _status(data: Mapping[str, Any]) -> Status:
-    return Status(str(data["context"]), data["state"], str(data.get("description") or ""))
-
-
-def _login(user: Any) -> str:
-    return str(user["login"]) if user else ""
-
-
-def _text(text: Any) -> str:
-    """Text with the line ends that we write; people's browsers send others."""
-    return str(text or "").replace("\r\n", "\n")
+    return str(head["ref"]) if ours else f"{shown.login((head.get('repo') or {}).get('owner')) or '?'}:{head['ref']}"

@@ -48,6 +48,15 @@ class _Trouble:
     attempts: int = ATTEMPTS
 
 
+@dataclass(frozen=True)
+class Upload:
+    """A file as the body of a request: a form with the one field `field`."""
+
+    field: str
+    name: str
+    data: bytes
+
+
 class Client:
     """Requests to one forge's API at `base`. `kind` says in which form the token is sent."""
 
@@ -68,6 +77,7 @@ class Client:
         self._client: httpx.Client | None = None
         self._moved: dict[str, str] = {}
         self._sockets: list[socket.socket] = []
+        self._is_late = False
 
     @property
     def host(self) -> str:
@@ -248,11 +258,14 @@ class Client:
             headers["Authorization"] = self.token.authorization(self.kind)
         given = {name: str(value) for name, value in params.items()}
         extensions = {"trace": self._trace}
+        content: dict[str, Any] = {"json": body}
+        if isinstance(body, Upload):
+            content = {"files": {body.field: (body.name, body.data)}}
         try:
             with (
                 self._watched(),
                 self._http().stream(
-                    method, url, params=given or None, json=body, headers=headers, extensions=extensions
+                    method, url, params=given or None, headers=headers, extensions=extensions, **content
                 ) as response,
             ):
                 data = read(response)
@@ -271,6 +284,7 @@ class Client:
     @contextmanager
     def _watched(self) -> Iterator[None]:
         """End a request that takes too long as a whole, however slowly its bytes keep coming."""
+        self._is_late = False
         timer = threading.Timer(WHOLE, self._cut)
         timer.daemon = True
         timer.start()
@@ -280,6 +294,7 @@ class Client:
             timer.cancel()
 
     def _cut(self) -> None:
+        self._is_late = True  # a connection that is still being made is ended as soon as it is there
         for one in self._sockets:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
@@ -289,6 +304,8 @@ class Client:
         if name in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             made = info["return_value"].get_extra_info("socket")
             self._sockets = [one for one in (*self._sockets, made) if one.fileno() >= 0]
+            if self._is_late:
+                self._cut()
 
 
 def part(name: str) -> str:

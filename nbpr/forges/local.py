@@ -21,8 +21,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nbpr.errors import BadInput, Conflict
-from nbpr.forges.pullrequest import Comment, Opening, PullRequest, State, Status
+from nbpr.errors import BadInput, Conflict, NotAllowed
+from nbpr.forges.pullrequest import Comment, Opening, PullRequest, State
+from nbpr.forges.status import Check, Status
 from nbpr.git.repository import RefUpdate, Repository, Stale, without_credentials
 
 #: How often a number is tried for again when somebody else took it.
@@ -40,6 +41,7 @@ class LocalForge:
 
     name = "local"
     announces = False
+    has_checks = False
 
     def __init__(self, repository: Repository, remote: str | None, now: Callable[[], datetime] | None = None) -> None:
         self._repository = repository
@@ -132,7 +134,7 @@ class LocalForge:
     def _pull(self, data: dict[str, Any], heads: Mapping[str, str]) -> PullRequest:
         comments = tuple(Comment(**comment) for comment in data.get("comments", ()))
         facts: dict[str, Any] = {key: value for key, value in data.items() if key in _FACTS}
-        facts |= {name: tuple(data.get(name, ())) for name in ("labels", "reviewers")}
+        facts |= {name: tuple(data.get(name, ())) for name in ("labels", "reviewers", "assignees")}
         return self._with_branch(PullRequest(url=self._url(data["number"]), comments=comments, **facts), heads)
 
     def _with_branch(self, pull: PullRequest, heads: Mapping[str, str]) -> PullRequest:
@@ -235,11 +237,30 @@ class LocalForge:
         rows = json.loads(self._repository.read(place, "statuses.json") or b"[]") if place else []
         return {row["context"]: Status(**row) for row in rows}
 
-    def merge(self, pull: PullRequest, merge_sha: str, base_sha: str) -> PullRequest:
+    def annotate(self, sha: str, check: Check) -> None:
+        """Nothing: there is no page that would show it."""
+
+    def takes(self, names: Iterable[str]) -> set[str]:
+        """None: pictures are on the review page."""
+        return set()
+
+    def keep(self, pull: PullRequest, files: Mapping[str, bytes]) -> dict[str, str]:
+        """None of them."""
+        return {}
+
+    def auto_merge(self, pull: PullRequest) -> bool:
+        """Raises `NotAllowed`: whoever merges here checks as they do it, and nothing runs meanwhile."""
+        raise NotAllowed(
+            "the local forge runs no checks that a merge could wait for", hint=f"nbpr pulls merge {pull.number}"
+        )
+
+    def merge(self, pull: PullRequest, merge_sha: str, base_sha: str, *, when_ready: bool = False) -> PullRequest:
         """Move base to the merge commit and mark the pull request merged, together.
 
         A base that is checked out here moves with its checkout; raises `Conflict` unless that is clean.
         """
+        if when_ready:
+            self.auto_merge(pull)
         changed = pull.with_state("merged", merge_sha=merge_sha)
         place = None if self._remote else self._repository.checked_out().get(pull.base)
         if place is None:

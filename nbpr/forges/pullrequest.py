@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
+
+from nbpr.forges.status import Check, Status
 
 State = Literal["open", "closed", "merged"]
 
@@ -34,6 +36,8 @@ class PullRequest:
     body: str = ""
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
+    assignees: tuple[str, ...] = ()
+    milestone: str | None = None
     comments: tuple[Comment, ...] = ()
     merge_sha: str | None = None
 
@@ -45,7 +49,8 @@ class PullRequest:
     def as_full_json(self) -> dict[str, Any]:
         """The object of `nbpr pulls show`: the row, with body and comments and what else is known."""
         comments = [{"author": c.author, "body": c.body, "created": c.created} for c in self.comments]
-        further = ("head_sha", "author", "body", "labels", "reviewers", "merge_sha")
+        people = ("author", "reviewers", "assignees")
+        further = ("head_sha", "body", "labels", "milestone", "merge_sha", *people)
         return {**self.as_json(), **{name: getattr(self, name) for name in further}, "comments": comments}
 
     def with_state(self, state: State, **changes: Any) -> PullRequest:
@@ -70,24 +75,29 @@ class Opening:
     draft: bool = False
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
+    assignees: tuple[str, ...] = ()
+    milestone: str | None = None
     head_old: str | None = None
     claim: str | None = None
 
 
-@dataclass(frozen=True)
-class Status:
-    """What a check says of a commit. A commit has one status of each `context`."""
-
-    context: str
-    state: Literal["pending", "success", "failure", "error"]
-    description: str = ""
+def people(had: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
+    """Those who there are, and after them those who are new; servers do not mind how names are capitalised."""
+    found = {name.casefold(): name for name in had}
+    for name in more:
+        found.setdefault(name.casefold(), name)
+    return tuple(found.values())
 
 
 class Forge(Protocol):
-    """What nbpr wants of a forge. `announces`: people follow it elsewhere, so that comment and status are of use."""
+    """What nbpr wants of a forge. `announces`: people follow it elsewhere, so that comment and status are of use.
+
+    `has_checks`: it can wait for checks before it merges.
+    """
 
     name: str
     announces: bool
+    has_checks: bool
 
     def forget(self) -> None:
         """Look anew at the next `find`: until then what was read once is taken as it is."""
@@ -117,16 +127,40 @@ class Forge(Protocol):
         """Create branch and pull request. Raises `Stale` if the branch exists meanwhile, or its claim is held."""
 
     def update(self, pull: PullRequest, *, head_sha: str | None = None, **changes: Any) -> PullRequest:
-        """Move the branch forwards to `head_sha` and change title, body, labels, draft or state."""
+        """Move the branch forwards to `head_sha` and change title, body, draft, state, labels, people or milestone."""
 
     def comment(self, pull: PullRequest, body: str, *, marker: str | None = None) -> PullRequest:
         """Add a comment. With a `marker`, it is the one comment of ours that starts with it, kept up to date."""
 
+    def statuses(self, sha: str) -> dict[str, Status]:
+        """The newest status of each context that a commit has."""
+
     def status(self, sha: str, status: Status) -> None:
         """Set a commit's status, unless it has it."""
 
-    def merge(self, pull: PullRequest, merge_sha: str, base_sha: str) -> PullRequest:
-        """Move base from `base_sha` to `merge_sha`, a commit that has the head as a parent."""
+    def annotate(self, sha: str, check: Check) -> None:
+        """Say more than a status does, unless that was said; nothing where the forge has no room for such.
+
+        Raises `NotAllowed` where the token may not.
+        """
+
+    def takes(self, names: Iterable[str]) -> set[str]:
+        """Which files it would keep for a pull request, to judge by their names, which are by content."""
+
+    def keep(self, pull: PullRequest, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Keep files, unless it has them; the web addresses of those that it keeps. They are never taken away."""
+
+    def auto_merge(self, pull: PullRequest) -> bool:
+        """Have it merged as soon as the checks that base asks for have passed; False if that was so already.
+
+        Raises `NotAllowed` where there is nothing to wait for, or the forge does not do it: nothing merges at once.
+        """
+
+    def merge(self, pull: PullRequest, merge_sha: str, base_sha: str, *, when_ready: bool = False) -> PullRequest:
+        """Move base from `base_sha` to `merge_sha`, a commit that has the head as a parent.
+
+        With `when_ready` the branch is brought to what is to be merged, and the rest is `auto_merge`.
+        """
 
     def close(self, pull: PullRequest, *, delete_branch: bool = False) -> PullRequest:
         """Close without merging."""

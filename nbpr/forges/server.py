@@ -7,16 +7,18 @@ servers is behind the Protocol `Api`.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from nbpr.errors import BadInput, Conflict, NbprError, NotAllowed
+from nbpr.errors import BadInput, Conflict, NotAllowed
+from nbpr.forges import pictures
 from nbpr.forges.agit import Agit
 from nbpr.forges.api import Api, Said
+from nbpr.forges.delivery import Delivery, Pushed
 from nbpr.forges.forks import Fork
-from nbpr.forges.pullrequest import Opening, PullRequest, State, Status
+from nbpr.forges.pullrequest import Opening, PullRequest, State, people
+from nbpr.forges.status import Check, Status
 from nbpr.git.repository import RefUpdate, Repository, Stale
 
 #: What the body of a pull request of ours has, on a line of its own.
@@ -27,6 +29,7 @@ class ServerForge:
     """The pull requests of a remote on a server."""
 
     announces = True
+    has_checks = True
 
     def __init__(self, api: Api, repository: Repository, remote: str) -> None:
         self.name = api.name
@@ -34,8 +37,10 @@ class ServerForge:
         self._repository = repository
         self._remote = remote
         self._login: str | None = None
+        self._space = f"refs/nbpr/remotes/{remote}"
         self._fork = Fork(api, repository, remote, self._space, self.login)
         self._agit = Agit(repository, remote, self._space, self.login)
+        self._delivery = Delivery(repository, self._fork, self._agit, self._space)
         self._listed: dict[str, list[PullRequest]] = {}
 
     # -- reading -------------------------------------------------------------------------------------------
@@ -101,21 +106,10 @@ class ServerForge:
         """One whose head is reachable from base is merged, also where the server did not notice."""
         if pull.state != "open" or OURS not in pull.body:
             return pull
-        base, head = self._copy(pull.base), self._copy(pull.head)
+        base, head = self._delivery.copy(pull.base), self._delivery.copy(pull.head)
         if base is None or head != pull.head_sha or not self._repository.is_ancestor(head, base):
             return pull
         return replace(pull, state="merged")
-
-    def _copy(self, branch: str) -> str | None:
-        """Where our copy of a branch of the remote is."""
-        if ":" in branch:
-            return None
-        ref = f"{self._space}/heads/{branch}"
-        return self._repository.refs(ref).get(ref)
-
-    @property
-    def _space(self) -> str:
-        return f"refs/nbpr/remotes/{self._remote}"
 
     # -- writing -------------------------------------------------------------------------------------------
 
@@ -128,8 +122,8 @@ class ServerForge:
         if self._fork.is_needed:
             self._take_elsewhere(opening)
         branch = RefUpdate(f"refs/heads/{opening.head}", opening.head_old, opening.head_sha)
-        self._publish_claimed(branch, opening.claim)
-        with _Pushed(opening.head, opening.head_sha):
+        self._delivery.publish_claimed(branch, opening.claim)
+        with Pushed(opening.head, opening.head_sha):
             pull = self._named(self._made(opening))
             self.forget()
             theirs = pull.body if OURS not in pull.body else ""
@@ -141,7 +135,9 @@ class ServerForge:
                     body=body,
                     draft=opening.draft,
                     labels=_both(pull.labels, opening.labels),
-                    reviewers=_both(pull.reviewers, opening.reviewers),
+                    reviewers=people(pull.reviewers, opening.reviewers),
+                    assignees=people(pull.assignees, opening.assignees),
+                    milestone=opening.milestone or pull.milestone,
                 ),
             )
 
@@ -167,15 +163,15 @@ class ServerForge:
         Raises `Stale` if somebody moved the branch or edited the body since `pull` was read.
         """
         wanted = replace(pull, **changes)
-        moved = head_sha is not None and head_sha != (self._copy(pull.head) or pull.head_sha)
+        moved = head_sha is not None and head_sha != (self._delivery.copy(pull.head) or pull.head_sha)
         if wanted == pull and not moved:
             return pull
         now = self._current(pull.number)
         if (now.body, now.state) != (pull.body, pull.state):
             raise Stale(f"somebody edited pull request #{pull.number} meanwhile")
         if head_sha is not None and moved:
-            self._push(pull.head, self._copy(pull.head), head_sha)
-        with _Pushed(pull.head, head_sha or pull.head_sha):
+            self._delivery.push(pull.head, self._delivery.copy(pull.head), head_sha)
+        with Pushed(pull.head, head_sha or pull.head_sha):
             self.forget()
             return replace(self._made_so(now, replace(now, **changes)), head_sha=head_sha or pull.head_sha)
 
@@ -204,14 +200,49 @@ class ServerForge:
         login = self.login()
         return [one for one in said if one.comment.author == login and one.comment.body.startswith(marker)]
 
+    def statuses(self, sha: str) -> dict[str, Status]:
+        """The newest status of each context that a commit has."""
+        return self._api.statuses(sha)
+
     def status(self, sha: str, status: Status) -> None:
         """Set a commit's status, unless it has it. Who proposes from a fork may not."""
-        if self._fork.is_used or self._agit.is_used:
-            raise NotAllowed(f"{self.login()} may not write to {self._api.repo}")
+        self._refuse_elsewhere()
         if self._api.statuses(sha).get(status.context) != status:
             self._api.report(sha, status)
 
-    def merge(self, pull: PullRequest, merge_sha: str, base_sha: str) -> PullRequest:
+    def annotate(self, sha: str, check: Check) -> None:
+        """Say more than a status does, where the server has room for it."""
+        self._refuse_elsewhere()
+        self._api.annotate(sha, check)
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        """Whether what is ours is not on the repository itself, to which the token may not write then."""
+        return self._fork.is_used or self._agit.is_used
+
+    def _refuse_elsewhere(self) -> None:
+        if self._is_elsewhere:
+            raise NotAllowed(f"{self.login()} may not write to {self._api.repo}")
+
+    def takes(self, names: Iterable[str]) -> set[str]:
+        """Which files the server would keep for a pull request; where that is done in git, none of a fork's."""
+        return set() if self._api.keeps_in_git and self._is_elsewhere else self._api.takes(names)
+
+    def keep(self, pull: PullRequest, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Keep files for a pull request, on the server or in a ref of their own."""
+
+        def in_git(wanted: Mapping[str, bytes]) -> str | None:
+            return pictures.publish(self._repository, self._remote, wanted)
+
+        return self._api.keep(pull.number, files, in_git) if files else {}
+
+    def auto_merge(self, pull: PullRequest) -> bool:
+        """Have the server merge it when the checks that its base asks for have passed."""
+        if pull.draft:
+            raise NotAllowed(f"pull request #{pull.number} is a draft, which nothing merges", hint="without --draft")
+        return self._api.auto_merge(pull)
+
+    def merge(self, pull: PullRequest, merge_sha: str, base_sha: str, *, when_ready: bool = False) -> PullRequest:
         """Have the server merge what `merge_sha` holds, so that its rules for the base branch apply.
 
         Where the result is not what the branch holds (base moved, runs were made anew), it goes onto the branch
@@ -219,7 +250,11 @@ class ServerForge:
         """
         message = self._repository.commits(f"{merge_sha}^!")[0].message
         head = self._with_result(pull, merge_sha, base_sha)
-        with _Pushed(pull.head, head):
+        if when_ready:
+            with Pushed(pull.head, head):
+                self.auto_merge(replace(pull, head_sha=head))
+            return replace(pull, head_sha=head)
+        with Pushed(pull.head, head):
             merged = self._api.merge(pull, head, message)
         self.forget()
         return replace(merged, head_sha=head)
@@ -237,16 +272,16 @@ class ServerForge:
             )
         message = f"Take in what is new in {pull.base}\n"
         head = self._repository.commit(tree, [pull.head_sha, base_sha], message)
-        self._push(pull.head, pull.head_sha, head)
+        self._delivery.push(pull.head, pull.head_sha, head)
         return head
 
     def close(self, pull: PullRequest, *, delete_branch: bool = False) -> PullRequest:
         """Close without merging; the branch stays unless `delete_branch`. Its commits stay in any case."""
         closed = self._api.edit(pull, {"state": "closed"})
         self.forget()
-        branch = self._copy(pull.head)
+        branch = self._delivery.copy(pull.head)
         if delete_branch and branch is not None:
-            self._push(pull.head, branch, None)
+            self._delivery.push(pull.head, branch, None)
         return replace(closed, comments=pull.comments)
 
     def _made_so(self, pull: PullRequest, wanted: PullRequest) -> PullRequest:
@@ -255,65 +290,30 @@ class ServerForge:
         changes = {name: getattr(wanted, name) for name in names if getattr(wanted, name) != getattr(pull, name)}
         made = self._api.edit(pull, changes) if changes else pull
         labels = [name for name in wanted.labels if name not in pull.labels]
-        reviewers = [name for name in wanted.reviewers if name not in pull.reviewers]
+        reviewers, assignees = (
+            people(had, more)[len(had) :]
+            for had, more in ((pull.reviewers, wanted.reviewers), (pull.assignees, wanted.assignees))
+        )
         if labels:
             self._api.label(pull, labels)
         if reviewers:
             self._api.ask(pull, reviewers)
-        return replace(made, labels=_both(made.labels, labels), reviewers=_both(made.reviewers, reviewers))
-
-    def _push(self, branch: str, old: str | None, new: str | None) -> None:
-        if old == new:
-            return
-        self._publish([RefUpdate(f"refs/heads/{branch}", old, new)])
-
-    def _publish_claimed(self, branch: RefUpdate, claim: str | None) -> None:
-        """Push the branch together with its claim, on which two clones meet whose branches have other names.
-
-        A claim that is left over is taken: had it an open pull request, that would have been found.
-        """
-        if branch.old == branch.new:
-            return
-        if claim is None or self._agit.holds(branch.ref.removeprefix("refs/heads/")):
-            self._publish([branch])
-            return
-        name = f"claims/{hashlib.sha256(claim.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
-        held = self._repository.refs(f"{self._space}/{name}").get(f"{self._space}/{name}")
-        try:
-            self._publish([branch, RefUpdate(f"refs/nbpr/{name}", held, branch.new)])
-        except NotAllowed:
-            self._publish([branch])  # some servers take nothing but branches and tags
-
-    def _publish(self, updates: Sequence[RefUpdate]) -> None:
-        """Push refs together, and keep our copies of them in step."""
-        branch = updates[0].ref.removeprefix("refs/heads/")
-        if self._agit.holds(branch):
-            self._agit.push(branch, updates[0].new)
-        else:
-            self._repository.publish(self._fork.place(branch), updates)
-        known = self._repository.refs(self._space)
-        copies = [(f"{self._space}/{one.ref.split('/', 1)[1].removeprefix('nbpr/')}", one.new) for one in updates]
-        changed = [RefUpdate(ref, known.get(ref), new) for ref, new in copies if new or ref in known]
-        self._repository.publish(None, changed)
+        if assignees:
+            self._api.assign(pull, assignees)
+        if wanted.milestone and wanted.milestone != pull.milestone:
+            self._api.plan(pull, wanted.milestone)
+        return replace(
+            made,
+            labels=_both(made.labels, labels),
+            reviewers=people(made.reviewers, reviewers),
+            assignees=people(made.assignees, assignees),
+            milestone=wanted.milestone,
+        )
 
     def _refuse_empty(self, opening: Opening) -> None:
-        base = self._copy(opening.base)
+        base = self._delivery.copy(opening.base)
         if base is not None and not self._repository.changed_paths(base, opening.head_sha, merge_base=True):
             raise BadInput(f"{opening.head} holds nothing that {opening.base} has not; there is nothing to propose")
-
-
-class _Pushed:
-    """Says, in the errors that come after a push, what was pushed already."""
-
-    def __init__(self, branch: str, head_sha: str) -> None:
-        self._context = {"branch": branch, "head_sha": head_sha}
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, NbprError):
-            error.context = {**self._context, **error.context}
 
 
 def _both(had: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:

@@ -1,14 +1,18 @@
 """What nbpr says beside the pull request's body, where people follow the forge elsewhere: one comment, one status.
 
-Both say the same of the same commit, so that saying them again sends nothing, and what a lost connection cut off is
-said by the next command.
+Where the forge has room for annotations and the token may, findings stand at their cells, too. All of it says the same
+of the same commit, so that saying it again sends nothing, and what a lost connection cut off is said by the next
+command.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
+
 from nbpr.errors import NotAllowed
 from nbpr.findings import Finding
-from nbpr.forges import Forge, PullRequest, Status
+from nbpr.forges import Annotation, Check, Forge, PullRequest, Status
 from nbpr.proposals import identity
 from nbpr.proposals.identity import Identity
 from nbpr.render.escape import code_span
@@ -20,7 +24,7 @@ MARKER = "<!-- nbpr:proposal -->"
 CONTEXT = "nbpr"
 
 
-def announce(forge: Forge, pull: PullRequest) -> list[Finding]:
+def announce(forge: Forge, pull: PullRequest, annotations: Iterable[Annotation] = ()) -> list[Finding]:
     """Keep comment and status in step with the pull request; what of it was not allowed, as notes."""
     known = identity.read(pull.body)
     if not forge.announces or pull.state != "open" or known is None or known.verdict is None or known.head is None:
@@ -28,12 +32,36 @@ def announce(forge: Forge, pull: PullRequest) -> list[Finding]:
     forge.comment(pull, comment(known, pull.number), marker=MARKER)
     if known.head != pull.head_sha:
         return []  # somebody's commit is newer, of which this verdict says nothing
+    if forge.statuses(known.head).get(CONTEXT) == status(known):
+        return []  # it was set last, so that all else was said
+    notes = []
+    try:
+        forge.annotate(known.head, check(known, tuple(annotations)))
+    except NotAllowed as error:
+        notes = [_note(f"findings stand in the pull request alone: {error.message}", error.hint)]
     try:
         forge.status(known.head, status(known))
     except NotAllowed as error:
-        message = f"pull request #{pull.number} got no commit status: {error.message}"
-        return [Finding("execute", "note", "", message, hint=error.hint)]
-    return []
+        return [_note(f"pull request #{pull.number} got no commit status: {error.message}", error.hint)]
+    return notes
+
+
+def annotations_of(findings: Iterable[Finding], read: Callable[[str], bytes | None]) -> list[Annotation]:
+    """The findings that are of a file, each at its cell's line; `read` gives a file's bytes, or None."""
+    found = []
+    for finding in findings:
+        data = read(finding.path) if finding.path else None
+        if data is not None:
+            hint = f"\n{finding.hint}" if finding.hint else ""
+            line = line_of(data, finding.cell_id)
+            found.append(Annotation(finding.path, line, finding.level, finding.message + hint, finding.check))
+    return found
+
+
+def line_of(data: bytes, cell_id: str | None) -> int:
+    """The line of a notebook's file, from 1, on which the id of a cell stands; 1 for one that is not found."""
+    found = re.search(rb'^\s*"id":\s*"%s"' % re.escape(cell_id.encode()), data, re.MULTILINE) if cell_id else None
+    return data.count(b"\n", 0, found.end()) + 1 if found else 1
 
 
 def comment(known: Identity, number: int) -> str:
@@ -51,3 +79,14 @@ def status(known: Identity) -> Status:
     count = len(known.notebooks)
     said = f"{known.verdict}: {count} notebook{'' if count == 1 else 's'}"
     return Status(CONTEXT, "success" if known.verdict == "passed" else "failure", said)
+
+
+def check(known: Identity, annotations: tuple[Annotation, ...]) -> Check:
+    """The same at more length."""
+    said = status(known)
+    listed = "\n".join(f"- {code_span(path)}" for path in known.notebooks)
+    return Check(CONTEXT, said.state, said.description, listed, annotations)
+
+
+def _note(message: str, hint: str | None) -> Finding:
+    return Finding("execute", "note", "", message, hint=hint)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from nbpr.diff.changes import NotebookDiff
@@ -14,7 +15,7 @@ from nbpr.git.repository import Repository
 from nbpr.proposals.identity import END, Identity
 from nbpr.proposals.plans import Plan, Proposal
 from nbpr.proposals.proofs import Proof
-from nbpr.render import markdown
+from nbpr.render import markdown, places
 from nbpr.render.report import Report, ScrapRow
 
 
@@ -83,14 +84,24 @@ def report(
     )
 
 
-def body(plan: Plan, proof: Proof, diffs: tuple[NotebookDiff, ...], identity: Identity) -> str:
-    """nbpr's part of the pull request's body, from its first marker to its last."""
-    whole = report(plan, proof, diffs, proof.verdict)
-    found = Evidence(
-        identity.head or "", proof.verdict, whole.findings, whole.checks, whole.runs, proof.bounds
-    ).comment()
+def body(
+    plan: Plan,
+    proof: Proof,
+    diffs: tuple[NotebookDiff, ...],
+    identity: Identity,
+    kept: Mapping[str, str] | None = None,
+    page: str = "",
+) -> str:
+    """nbpr's part of the pull request's body, from its first marker to its last.
+
+    `kept` are addresses of pictures and of the zipped review page `page`; it waits for those that are "".
+    """
+    whole = replace(report(plan, proof, diffs, proof.verdict), picture_urls=kept or {}, page_name=page)
+    told = whole.findings, whole.checks, whole.runs, proof.bounds
+    found = Evidence(identity.head or "", proof.verdict, *told).comment()
+    waiting = f"{places.WAITING}\n" if "" in (kept or {}).values() else ""
     rendered = markdown.render(whole, markdown.BUDGET - len(found)).rstrip("\n")
-    return f"{rendered}\n\n{found}\n{identity.comment()}\n{END}"
+    return f"{rendered}\n\n{found}\n{identity.comment()}\n{waiting}{END}"
 
 
 def page_path(repository: Repository, number: int) -> Path:

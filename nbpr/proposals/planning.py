@@ -63,7 +63,8 @@ def _check_names(repository: Repository, proposal: Proposal) -> None:
     if "\0" in f"{proposal.body}{proposal.message}":
         raise BadInput("--body: holds a NUL character, which no commit can")
     words = {"--title": proposal.title, "--body": proposal.body, "--message": proposal.message or ""}
-    for option, text in {**words, "--agent": proposal.agent or "", "--label": "".join(proposal.labels)}.items():
+    words |= {"--agent": proposal.agent or "", "--milestone": proposal.milestone or ""}
+    for option, text in {**words, "--label": "".join(proposal.labels)}.items():
         if not _is_unicode(text):
             raise BadInput(f"{option}: is not UTF-8", hint="use a UTF-8 locale, as in LC_ALL=C.UTF-8")
 

@@ -36,6 +36,9 @@ class Proposal:
     closes: tuple[int, ...] = ()
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
+    assignees: tuple[str, ...] = ()
+    milestone: str | None = None
+    auto_merge: bool = False
     co_authors: tuple[str, ...] = ()
     draft: bool = False
     signoff: bool = False

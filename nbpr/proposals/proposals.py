@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
-from nbpr import reviews
+from nbpr import keepsakes, reviews
 from nbpr.config import Config
 from nbpr.diff import notebooks
 from nbpr.diff.changes import NotebookDiff
 from nbpr.diff.noise import Noise
-from nbpr.errors import Conflict
+from nbpr.errors import Conflict, NotAllowed
 from nbpr.findings import Finding, Verdict
 from nbpr.forges import Forge, Opening, PullRequest, forge_for
+from nbpr.forges.pullrequest import people
 from nbpr.git import locks, workspaces
 from nbpr.git.repository import Entry, Repository, Stale
 from nbpr.proposals import announcements, identity, messages, planning, plans, proofs, workingcopy
@@ -100,19 +101,18 @@ def propose(repository: Repository, config: Config, proposal: Proposal, say: Say
     with workspaces.workspace(repository):
         for attempt in range(ATTEMPTS):
             plan = planning.make(repository, config, forge, proposal)
-            if not plan.has_news:
-                return _unchanged(repository, config, forge, plan)
-            with _one_at_a_time(repository, plan, say) as waited:
-                # Whoever went first may have done it all, or have taken the branch's name.
-                now = planning.make(repository, config, forge, proposal) if waited else plan
-                if not now.has_news:
-                    return _unchanged(repository, config, forge, now)
-                if now.branch != plan.branch:
-                    continue
-                try:
-                    return _carry_out(repository, config, forge, now, say)
-                except Stale:
-                    say(f"somebody else was faster; looking again ({attempt + 1})")
+            try:
+                if not plan.has_news:
+                    return _unchanged(repository, config, forge, plan)
+                with _one_at_a_time(repository, plan, say) as waited:
+                    # Whoever went first may have done it all, or have taken the branch's name.
+                    now = planning.make(repository, config, forge, proposal) if waited else plan
+                    if not now.has_news:
+                        return _unchanged(repository, config, forge, now)
+                    if now.branch == plan.branch:
+                        return _carry_out(repository, config, forge, now, say)
+            except Stale:
+                say(f"somebody else was faster; looking again ({attempt + 1})")
     raise Conflict(f"others kept pushing to {plan.branch}; nothing was pushed", hint="run the same command again")
 
 
@@ -149,14 +149,29 @@ def _carry_out(repository: Repository, config: Config, forge: Forge, plan: Plan,
     say("opening the pull request" if plan.pull is None else f"updating pull request #{plan.pull.number}")
     pull = _publish(forge, plan, proof, shown, head)
     workingcopy.remember(repository, plan.branch, plan.taken)
-    proof = replace(proof, findings=(*proof.findings, *announcements.announce(forge, pull)))
     operation: Operation = "created" if plan.pull is None else "updated"
     done = Outcome(operation, plan, pull, head, proof.verdict, proof, shown)
-    return replace(done, page=str(reviews.keep(repository, config, pull, head, done.report)))
+    page = reviews.keep(repository, config, pull, head, done.report)
+    pull = keepsakes.hand_over(forge, pull, shown, lambda: page)
+    told = announcements.annotations_of(done.findings, lambda path: repository.read(head, path))
+    notes = [*announcements.announce(forge, pull, told), *_auto_merge(forge, pull, proposal)[1]]
+    proof = replace(proof, findings=(*proof.findings, *notes))
+    return replace(done, pull=pull, proof=proof, page=str(page))
+
+
+def _auto_merge(forge: Forge, pull: PullRequest, proposal: Proposal) -> tuple[bool, list[Finding]]:
+    """Whether auto-merge was turned on, where it is asked for; why it was not, as a warning."""
+    if not proposal.auto_merge:
+        return False, []
+    try:
+        return forge.auto_merge(pull), []
+    except (NotAllowed, Conflict) as error:
+        message = f"pull request #{pull.number} stands, but is not merged by itself: {error.message}"
+        return False, [Finding("execute", "warning", "", message, hint=error.hint)]
 
 
 def _unchanged(repository: Repository, config: Config, forge: Forge, plan: Plan) -> Outcome:
-    """Nothing to run or push; labels and reviewers that are new are added, and other words are told of."""
+    """Nothing to run or push; labels and people that are new are added, and other words are told of."""
     outcome = _as_it_is(repository, config, plan)
     pull, why = plan.pull, plan.proposal.body.strip()
     if pull is None:
@@ -165,21 +180,25 @@ def _unchanged(repository: Repository, config: Config, forge: Forge, plan: Plan)
         message = f"pull request #{pull.number} keeps its description: only a change of content brings a new one"
         note = Finding("execute", "note", "", message, hint=f"nbpr pulls comment {pull.number} says more")
         outcome = replace(outcome, proof=replace(outcome.proof, findings=(*outcome.proof.findings, note)))
-    notes = announcements.announce(forge, pull)
-    outcome = replace(outcome, proof=replace(outcome.proof, findings=(*outcome.proof.findings, *notes)))
+    whole = keepsakes.hand_over(forge, pull, outcome.diffs, lambda: reviews.page_of(repository, config, pull))
+    notes = announcements.announce(forge, whole)
     asked = _asked_for(plan)
-    if asked == {"labels": pull.labels, "reviewers": pull.reviewers}:
-        return outcome
-    return replace(outcome, operation="updated", pull=forge.update(pull, **asked))
+    if any(getattr(whole, name) != value for name, value in asked.items()):
+        whole = forge.update(whole, **asked)
+    is_news, warnings = _auto_merge(forge, whole, plan.proposal)
+    outcome = replace(outcome, proof=replace(outcome.proof, findings=(*outcome.proof.findings, *notes, *warnings)))
+    return replace(outcome, operation="updated", pull=whole) if is_news or whole != pull else outcome
 
 
 def _asked_for(plan: Plan) -> dict[str, Any]:
-    """The labels and reviewers of the pull request, with those that the proposal adds."""
+    """What stands beside the pull request's text, with what the proposal adds to it."""
     proposal, pull = plan.proposal, plan.pull
-    had = (pull.labels, pull.reviewers) if pull else ((), ())
+    labels = pull.labels if pull else ()
     return {
-        "labels": tuple(dict.fromkeys((*had[0], *proposal.labels))),
-        "reviewers": tuple(dict.fromkeys((*had[1], *proposal.reviewers))),
+        "labels": tuple(dict.fromkeys((*labels, *proposal.labels))),
+        "reviewers": people(pull.reviewers if pull else (), proposal.reviewers),
+        "assignees": people(pull.assignees if pull else (), proposal.assignees),
+        "milestone": proposal.milestone or (pull.milestone if pull else None),
     }
 
 
@@ -245,7 +264,8 @@ def _commit(repository: Repository, plan: Plan, proof: Proof) -> str:
 def _publish(forge: Forge, plan: Plan, proof: Proof, shown: tuple[NotebookDiff, ...], head: str) -> PullRequest:
     proposal = plan.proposal
     mine = replace(plan.identity, verdict=proof.verdict, head=head)
-    part = messages.body(plan, proof, shown, mine)
+    page = keepsakes.page_name(head)
+    part = messages.body(plan, proof, shown, mine, keepsakes.wanted(forge, shown, head), page)
     draft = proposal.draft or proof.verdict == "failed"
     if plan.pull is not None:
         return forge.update(
@@ -267,6 +287,8 @@ def _publish(forge: Forge, plan: Plan, proof: Proof, shown: tuple[NotebookDiff, 
             draft=draft,
             labels=proposal.labels,
             reviewers=proposal.reviewers,
+            assignees=proposal.assignees,
+            milestone=proposal.milestone,
             head_old=plan.branch_sha,
             # A branch that was asked for by name may stand beside another of the same proposal.
             claim=None if proposal.wanted.branch else f"{plan.identity.author}\n{plan.identity.key}\n{plan.base}",

@@ -47,6 +47,11 @@ def changed(diffs: Iterable[NotebookDiff], most: int = MOST) -> tuple[ChangedPic
     return tuple(found[:most])
 
 
+def files(diffs: Iterable[NotebookDiff]) -> dict[str, bytes]:
+    """Both sides of those pictures, by the names of their content."""
+    return {side.name: side.data for one in changed(diffs) for _, side in one.sides}
+
+
 def _of_cell(path: str, change: CellChange) -> Iterator[ChangedPicture]:
     if not change.outputs_changed:
         return

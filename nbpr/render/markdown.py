@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from nbpr.diff.changes import CellChange, NotebookDiff
 from nbpr.diff.lines import Line
-from nbpr.render import cells, escape, gallery
+from nbpr.render import cells, escape, gallery, places
 from nbpr.render.folding import Fold
 from nbpr.render.report import Report, counts, value_text
 
@@ -116,7 +116,8 @@ def _facts(report: Report) -> list[str]:
 
 
 def _links(report: Report) -> str:
-    return " · ".join(_link(link.label, link.url) for link in report.links)
+    page = places.of(report.page_name, "review page", report.picture_urls.get(report.page_name))
+    return " · ".join([*(_link(link.label, link.url) for link in report.links), *([page] if page else [])])
 
 
 def _link(label: str, url: str) -> str:
@@ -193,17 +194,12 @@ def _pictures(report: Report, room: int) -> str:
     rows = []
     for one in gallery.changed(report.diffs):
         name = f"cell {one.index}" + (f" {escape.table_code(one.cell_id, 64)}" if one.cell_id else "")
-        sides = [_image(word, report.picture_urls.get(side.name)) for word, side in one.sides]
+        sides = [places.of(side.name, word, report.picture_urls.get(side.name)) for word, side in one.sides]
         rows.append([escape.table_code(one.notebook, 120), name, *sides, one.words])
     headers = ["Picture", "Before", "After", "Change"]
     if not any(row[2] or row[3] for row in rows):
         headers, rows = [headers[0], headers[3]], [[*row[:2], row[4]] for row in rows]
     return _by_notebook(headers, rows, report, room)
-
-
-def _image(word: str, url: str | None) -> str:
-    address = escape.address(url) if url else None
-    return f"![{word}](<{address}>)".replace("|", "%7C") if address else ""
 
 
 def _value(value: Any) -> str:

@@ -59,7 +59,8 @@ class Report:
 
     `why` is the proposer's own Markdown. `operation` is how a proposal ended, in words ("pull request #7 created").
     `runs` are run records, as `--json` prints them. `checks` names those that ran, so that those without a finding
-    show as passed. `picture_urls` says where a forge keeps pictures, by the names that `render.gallery` gives them.
+    show as passed. `picture_urls` says where a forge keeps pictures, by the names that `render.gallery` gives them, and
+    the zipped review page, by `page_name`; "" stands for a file that it takes and has not got yet.
     """
 
     title: str = ""
@@ -75,6 +76,7 @@ class Report:
     notes: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     picture_urls: Mapping[str, str] = field(default_factory=dict)
+    page_name: str = ""
 
     @property
     def ordered_findings(self) -> tuple[Finding, ...]:

@@ -5,11 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from tests.forges.serving import FakeForge, Reply, Repo
 
 MOST = 50
+
+#: What is told of a status.
+FACTS = ("context", "status", "description", "target_url")
+
+#: What may be attached, as servers are set up unless somebody changed it.
+ALLOWED = ".csv,.docx,.gif,.gz,.jpeg,.jpg,.json,.log,.md,.pdf,.png,.svg,.tgz,.txt,.webp,.zip"
 
 
 class FakeGitea(FakeForge):
@@ -18,10 +26,16 @@ class FakeGitea(FakeForge):
     kind = "gitea"
     api = "/api/v1"
 
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.attachment = {"enabled": True, "allowed_types": ALLOWED, "max_size": 100, "max_files": 5}
+
     def answer(self, method: str, path: str, query: Mapping[str, str], body: Any, login: str | None) -> Reply:
         below = path.removeprefix(self.api)
         if below == "/version":
             return Reply(200, {"version": "1.26.3"})
+        if below == "/settings/attachment":
+            return Reply(200, dict(self.attachment))
         if login is None:
             return _wrong(401, "token is required")
         if below == "/user":
@@ -45,6 +59,20 @@ class FakeGitea(FakeForge):
             return self._fork(repo, body, login)
         if asked == "GET /branches":
             return Reply(200, [{"name": "main"}])
+        if match := re.fullmatch(r"GET /branches/(\w+)", asked):
+            wanted = repo.required.get(match.group(1), [])
+            rules = {"protected": bool(wanted), "enable_status_check": bool(wanted), "required_approvals": 0}
+            return Reply(200, {"name": match.group(1), **rules, "status_check_contexts": wanted})
+        if asked == "GET /milestones":
+            return self._page([_milestone(repo, title) for title in repo.milestones], query)
+        if asked == "POST /milestones":
+            repo.milestones[body["title"]] = self.number()
+            return Reply(201, _milestone(repo, body["title"]))
+        if match := re.fullmatch(r"GET /issues/(\d+)/timeline", asked):
+            events = repo.pulls[int(match.group(1))].get("events", [])
+            return self._page([{"id": at, "type": kind} for at, kind in enumerate(events)], query)
+        if match := re.fullmatch(r"(\w+) /issues/(\d+)/assets", asked):
+            return self._assets(repo, match.group(1), int(match.group(2)), body, login)
         if asked == "GET /pulls":
             return self._page([self._pull(repo, one) for one in self._listed(repo, query)], query)
         if asked == "POST /pulls":
@@ -122,6 +150,7 @@ class FakeGitea(FakeForge):
             repo.take_in(home, branch, number)
         pull = {"number": number, "head": head, "base": base, "title": body["title"], "body": body.get("body", "")}
         repo.pulls[number] = {**pull, "user": login, "state": "open", "labels": [], "reviewers": [], "version": 0}
+        repo.pulls[number] |= {"assignees": [], "milestone": None, "events": []}
         return Reply(201, self._pull(repo, repo.pulls[number]))
 
     def _one(self, repo: Repo, method: str, number: int, body: Any) -> Reply:
@@ -147,6 +176,13 @@ class FakeGitea(FakeForge):
             pull["body"] = body["body"]
             pull["version"] += 1
         pull["state"] = body.get("state", pull["state"])
+        if self.asking not in repo.readers:
+            unknown = [name for name in body.get("assignees") or () if name not in self.users.values()]
+            if unknown:
+                return _wrong(422, f"Assignee does not exist: [name: {unknown[0]}]")
+            pull["assignees"] = body.get("assignees", pull["assignees"])
+            if body.get("milestone"):
+                pull["milestone"] = next(t for t, number in repo.milestones.items() if number == body["milestone"])
         return Reply(201, self._pull(repo, pull))
 
     def _merge(self, repo: Repo, number: int, body: Any, login: str) -> Reply:
@@ -161,6 +197,8 @@ class FakeGitea(FakeForge):
         if not pull.setdefault("checked", False):
             pull["checked"] = True
             return _wrong(405, "Please try again later")
+        if body.get("merge_when_checks_succeed"):
+            return self._schedule(repo, pull)
         if body.get("head_commit_id") not in (None, head):
             return _wrong(409, "head out of date")
         message = f"{body.get('MergeTitleField', '')}\n\n{body.get('MergeMessageField', '')}"
@@ -169,6 +207,43 @@ class FakeGitea(FakeForge):
             return Reply(409, {"Style": "merge", "StdOut": "", "StdErr": "", "Err": {}})
         pull |= {"state": "merged", "merge_sha": sha, "merged_head": head}
         return Reply(200)
+
+    def _schedule(self, repo: Repo, pull: dict[str, Any]) -> Reply:
+        """As the real one: a second time is a conflict, and what nothing stands in the way of is merged on the spot."""
+        if _is_scheduled(pull):
+            return _wrong(409, "pull request is already scheduled to auto merge when checks succeed [pull_id: 1]")
+        pull["events"].append("pull_scheduled_merge")
+        self._merge_scheduled(repo)
+        return Reply(201)
+
+    def _merge_scheduled(self, repo: Repo) -> None:
+        for pull in repo.pulls.values():
+            head = self.head_sha(repo, pull["head"])
+            if _is_open(pull) and _is_scheduled(pull) and repo.passes(pull["base"], str(head)):
+                sha = repo.merge(pull["base"], str(head), f"Merge {pull['title']}")
+                pull |= {"state": "merged", "merge_sha": sha, "merged_head": head}
+
+    def _assets(self, repo: Repo, method: str, number: int, body: Any, login: str) -> Reply:
+        pull = repo.pulls.get(number)
+        if pull is None:
+            return _wrong(404, "not found")
+        if method == "GET":
+            mine = [one for one in repo.assets if one["pull"] == number]
+            return Reply(200, [_asset(self.root, one) for one in mine] or None)
+        if login in repo.readers and login != pull["user"]:
+            return _wrong(403, "user should have permission to write issue")
+        sent = body["attachment"]
+        allowed = str(self.attachment["allowed_types"]).split(",")
+        if not self.attachment["enabled"]:
+            return _wrong(404, "not found")
+        if allowed != [""] and not {Path(sent.name).suffix, "*/*"} & set(allowed):
+            return _wrong(422, "This file cannot be uploaded or modified due to a forbidden file extension or type.")
+        if len(sent.data) > int(str(self.attachment["max_size"])) * 2**20:
+            return _wrong(413, "the file is too large")
+        made = {"id": self.number(), "pull": number, "name": sent.name, "data": sent.data, "uuid": str(uuid4())}
+        repo.assets.append(made)
+        pull["version"] += 1
+        return Reply(201, _asset(self.root, made))
 
     def _ask(self, repo: Repo, number: int, body: Any) -> Reply:
         pull = repo.pulls[number]
@@ -215,7 +290,7 @@ class FakeGitea(FakeForge):
         if not repo.has(sha):
             return _wrong(404, "not found")
         newest = {one["context"]: one for one in repo.statuses if one["sha"] == sha}
-        rows = [{name: one[name] for name in ("context", "status", "description")} for one in newest.values()]
+        rows = [{name: one[name] for name in FACTS} for one in newest.values()]
         return Reply(200, {"state": "success", "total_count": len(rows), "statuses": rows or None})
 
     def _report(self, repo: Repo, sha: str, body: Any) -> Reply:
@@ -224,8 +299,10 @@ class FakeGitea(FakeForge):
         if self.asking in repo.readers:
             return _wrong(403, "user should have a permission to write to a repo")
         row = {"sha": sha, "context": body["context"], "status": body["state"], "description": body["description"]}
+        row["target_url"] = body.get("target_url", "")
         repo.statuses.append(row)
-        return Reply(201, {name: row[name] for name in ("context", "status", "description")})
+        self._merge_scheduled(repo)
+        return Reply(201, {name: row[name] for name in FACTS})
 
     # -- what it looks like --------------------------------------------------------------------------------
 
@@ -265,6 +342,8 @@ class FakeGitea(FakeForge):
             "user": _user(pull["user"]),
             "labels": [{"id": repo.labels.get(name, 0), "name": name} for name in pull["labels"]] or None,
             "requested_reviewers": [_user(name) for name in pull["reviewers"]] or None,
+            "assignees": [_user(name) for name in pull["assignees"]] or None,
+            "milestone": _milestone(repo, pull["milestone"]) if pull["milestone"] else None,
             "content_version": pull["version"],
             "head": head,
             "base": base,
@@ -277,6 +356,20 @@ def _is_open(pull: Mapping[str, Any]) -> bool:
 
 def _is_draft(title: str) -> bool:
     return title.lower().startswith(("wip:", "[wip]"))
+
+
+def _is_scheduled(pull: Mapping[str, Any]) -> bool:
+    return bool(pull["events"]) and pull["events"][-1] == "pull_scheduled_merge"
+
+
+def _milestone(repo: Repo, title: str) -> dict[str, Any]:
+    return {"id": repo.milestones[title], "title": title, "state": "open"}
+
+
+def _asset(root: str, one: Mapping[str, Any]) -> dict[str, Any]:
+    url = f"{root}/attachments/{one['uuid']}"
+    facts = {name: one[name] for name in ("id", "name", "uuid")}
+    return {**facts, "size": len(one["data"]), "browser_download_url": url}
 
 
 def _user(login: str) -> dict[str, Any]:

@@ -12,6 +12,9 @@ from tests.forges.serving import FakeForge, Reply, Repo
 
 MOST = 100
 
+#: What is told of a status.
+FACTS = ("context", "state", "description", "target_url")
+
 
 class FakeGithub(FakeForge):
     """GitHub at `root`, its API below `/api/v3`. `slow` requests to open do not know a fresh head yet."""
@@ -25,7 +28,7 @@ class FakeGithub(FakeForge):
 
     def answer(self, method: str, path: str, query: Mapping[str, str], body: Any, login: str | None) -> Reply:
         if path == "/api/graphql" and login:
-            return self._graphql(body)
+            return self._graphql(body, login)
         below = path.removeprefix(self.api)
         if path == "/api/v1/version":
             return _wrong(404, "Not Found")
@@ -34,7 +37,8 @@ class FakeGithub(FakeForge):
         if login is None:
             return _wrong(401, "Requires authentication")
         if below == "/user":
-            return Reply(200, _user(login))
+            is_app = login in self.apps
+            return _wrong(403, "Resource not accessible by integration") if is_app else Reply(200, _user(login))
         match = re.fullmatch(r"/repos/([^/]+/[^/]+)(/.*)?", below)
         if match is None:
             return self.unknown(method, path)
@@ -75,6 +79,28 @@ class FakeGithub(FakeForge):
             pull = repo.pulls[int(match.group(1))]
             pull["labels"] = list(dict.fromkeys((*pull["labels"], *body["labels"])))
             return Reply(200, [{"name": name} for name in pull["labels"]])
+        if asked == "GET /milestones":
+            return self._page([_milestone(repo, title) for title in repo.milestones], query)
+        if asked == "POST /milestones":
+            repo.milestones[body["title"]] = len(repo.milestones) + 1
+            return Reply(201, _milestone(repo, body["title"]))
+        if match := re.fullmatch(r"POST /issues/(\d+)/assignees", asked):
+            pull = repo.pulls[int(match.group(1))]
+            known = [name for name in body["assignees"] if name in self.users.values() and login not in repo.readers]
+            pull["assignees"] = list(dict.fromkeys((*pull["assignees"], *known)))
+            return Reply(201, self._issue(repo, pull))
+        if match := re.fullmatch(r"PATCH /issues/(\d+)", asked):
+            pull = repo.pulls[int(match.group(1))]
+            if login not in repo.readers:
+                pull["milestone"] = next(t for t, number in repo.milestones.items() if number == body["milestone"])
+            return Reply(200, self._issue(repo, pull))
+        if match := re.fullmatch(r"GET /commits/(\w+)/check-runs", asked):
+            said = [
+                one for one in repo.check_runs if (one["sha"], one["name"]) == (match.group(1), query["check_name"])
+            ]
+            return Reply(200, {"total_count": len(said), "check_runs": [_check_run(one) for one in reversed(said)]})
+        if match := re.fullmatch(r"(POST|PATCH) /check-runs(?:/(\d+))?", asked):
+            return self._check(repo, body, login, int(match.group(2) or 0))
         if match := re.fullmatch(r"GET /commits/(\w+)/status", asked):
             return self._status(repo, match.group(1))
         if match := re.fullmatch(r"POST /statuses/(\w+)", asked):
@@ -132,6 +158,7 @@ class FakeGithub(FakeForge):
         number = len(repo.pulls) + 1
         pull = {"number": number, "head": head, "base": base, "title": body["title"], "body": body.get("body")}
         facts = {"user": login, "state": "open", "labels": [], "reviewers": [], "draft": bool(body.get("draft"))}
+        facts |= {"assignees": [], "milestone": None, "auto_merge": None}
         repo.pulls[number] = {**pull, **facts}
         return Reply(201, self._pull(repo, repo.pulls[number]))
 
@@ -169,11 +196,37 @@ class FakeGithub(FakeForge):
         pull["reviewers"] = list(dict.fromkeys((*pull["reviewers"], *body["reviewers"])))
         return Reply(201, self._pull(repo, pull, short=True))
 
-    def _graphql(self, body: Any) -> Reply:
+    def _graphql(self, body: Any, login: str) -> Reply:
         number, full_name = body["variables"]["id"].split(" ", 1)
-        pull = self.repos[full_name].pulls[int(number)]
+        repo = self.repos[full_name]
+        pull = repo.pulls[int(number)]
+        if "enablePullRequestAutoMerge" in body["query"]:
+            return self._auto_merge(repo, pull, body["variables"]["way"], login)
         pull["draft"] = "convertPullRequestToDraft" in body["query"]
         return Reply(200, {"data": {"x": {"pullRequest": {"isDraft": pull["draft"]}}}})
+
+    def _auto_merge(self, repo: Repo, pull: dict[str, Any], way: str, login: str) -> Reply:
+        """As the real one: refused where the settings do not allow it, and where nothing is to be waited for."""
+        if not repo.settings.get("allow_auto_merge"):
+            return _told_no("Pull request Auto merge is not allowed for this repository")
+        if repo.passes(pull["base"], str(self.head_sha(repo, pull["head"]))):
+            return _told_no("Pull request Pull request is in clean status")
+        pull["auto_merge"] = {"enabled_by": _user(login), "merge_method": way.lower()}
+        return Reply(200, {"data": {"x": {"pullRequest": {"autoMergeRequest": {"enabledAt": _now()}}}}})
+
+    def _check(self, repo: Repo, body: Any, login: str, number: int) -> Reply:
+        if login not in self.apps:
+            return _wrong(403, "You must authenticate via a GitHub App.")
+        output = body["output"]
+        if len(output["annotations"]) > 50:
+            return _invalid("more than 50 annotations")
+        if number:
+            run = next(one for one in repo.check_runs if one["id"] == number)
+            run["annotations"] += output["annotations"]
+            return Reply(200, _check_run(run))
+        run = {**body, "id": self.number(), "sha": body["head_sha"], "annotations": list(output["annotations"])}
+        repo.check_runs.append(run)
+        return Reply(201, _check_run(run))
 
     # -- comments and statuses -----------------------------------------------------------------------------
 
@@ -200,7 +253,7 @@ class FakeGithub(FakeForge):
         if not repo.has(sha):
             return _wrong(422, f"No commit found for SHA: {sha}")
         newest = {one["context"].lower(): one for one in repo.statuses if one["sha"] == sha}
-        rows = [{name: one[name] for name in ("context", "state", "description")} for one in newest.values()]
+        rows = [{name: one[name] for name in FACTS} for one in newest.values()]
         return Reply(200, {"state": "pending" if not rows else "success", "total_count": len(rows), "statuses": rows})
 
     def _report(self, repo: Repo, sha: str, body: Any) -> Reply:
@@ -211,8 +264,14 @@ class FakeGithub(FakeForge):
         if len(body.get("description", "")) > 140:
             return _invalid("description is too long")
         row = {"sha": sha, "context": body["context"], "state": body["state"], "description": body["description"]}
+        row["target_url"] = body.get("target_url")
         repo.statuses.append(row)
-        return Reply(201, {name: row[name] for name in ("context", "state", "description")})
+        for pull in repo.pulls.values():
+            head = self.head_sha(repo, pull["head"])
+            if pull["state"] == "open" and pull["auto_merge"] and repo.passes(pull["base"], str(head)):
+                merged = repo.merge(pull["base"], str(head), f"Merge {pull['title']}")
+                pull |= {"state": "merged", "merge_sha": merged, "merged_head": head}
+        return Reply(201, {name: row[name] for name in FACTS})
 
     # -- what it looks like --------------------------------------------------------------------------------
 
@@ -234,6 +293,10 @@ class FakeGithub(FakeForge):
             "allow_merge_commit": True,
             **{k: v for k, v in repo.settings.items() if k != "asked"},
         }
+
+    def _issue(self, repo: Repo, pull: Mapping[str, Any]) -> dict[str, Any]:
+        shown = self._pull(repo, pull)
+        return {name: shown[name] for name in ("number", "title", "body", "state", "user", "assignees", "milestone")}
 
     def _pull(self, repo: Repo, pull: Mapping[str, Any], *, short: bool = False) -> dict[str, Any]:
         facts = {"id": repo.number, "full_name": repo.full_name, "owner": _user(repo.owner), "name": repo.name}
@@ -261,6 +324,9 @@ class FakeGithub(FakeForge):
             "user": _user(pull["user"]),
             "labels": [{"name": name} for name in pull["labels"]],
             "requested_reviewers": [_user(name) for name in pull["reviewers"]],
+            "assignees": [_user(name) for name in pull["assignees"]],
+            "milestone": _milestone(repo, pull["milestone"]) if pull["milestone"] else None,
+            "auto_merge": pull["auto_merge"],
             "head": {"label": f"{home.owner if home else '?'}:{branch}", **head},
             "base": {"ref": pull["base"], "sha": repo.sha(pull["base"]), "repo": facts},
         }
@@ -268,6 +334,21 @@ class FakeGithub(FakeForge):
             return shown
         is_known = pull.get("computed") == head["sha"]
         return {**shown, "merged": merged, "mergeable": True if is_known else None}
+
+
+def _milestone(repo: Repo, title: str) -> dict[str, Any]:
+    return {"number": repo.milestones[title], "title": title, "state": "open"}
+
+
+def _check_run(run: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {name: run[name] for name in ("id", "name", "status", "external_id")}
+    told = {"title": run["output"]["title"], "summary": run["output"]["summary"]}
+    output = {**told, "annotations_count": len(run["annotations"])}
+    return {**facts, "head_sha": run["sha"], "conclusion": run.get("conclusion"), "output": output}
+
+
+def _told_no(message: str) -> Reply:
+    return Reply(200, {"data": {"x": None}, "errors": [{"type": "UNPROCESSABLE", "message": message}]})
 
 
 def _user(login: str) -> dict[str, Any]:

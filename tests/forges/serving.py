@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.parser import BytesParser
+from email.policy import HTTP
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -39,6 +41,14 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A file in a form."""
+
+    name: str
+    data: bytes
+
+
 @dataclass
 class Repo:
     """A repository as a fake keeps it; branches and commits are in the bare repository at `place`."""
@@ -51,6 +61,11 @@ class Repo:
     comments: list[dict[str, Any]] = field(default_factory=list)
     statuses: list[dict[str, Any]] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
+    milestones: dict[str, int] = field(default_factory=dict)
+    assets: list[dict[str, Any]] = field(default_factory=list)
+    check_runs: list[dict[str, Any]] = field(default_factory=list)
+    #: The contexts of statuses that a branch asks for.
+    required: dict[str, list[str]] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     #: Who may only read, and of what it is a fork.
     readers: set[str] = field(default_factory=set)
@@ -94,6 +109,19 @@ class Repo:
         self._git("update-ref", f"refs/heads/{base}", new, str(onto))
         return new
 
+    def passes(self, branch: str, sha: str) -> bool:
+        """Whether a commit has what a branch asks for."""
+        newest = {one["context"]: one.get("status", one.get("state")) for one in self.statuses if one["sha"] == sha}
+        return all(newest.get(context) == "success" for context in self.required.get(branch, ()))
+
+    def file(self, commit: str, name: str) -> bytes:
+        """A file of a commit, as its web page shows it."""
+        return self._git("cat-file", "blob", f"{commit}:{name}").stdout
+
+    def refs(self, below: str) -> list[str]:
+        """The names of refs."""
+        return self._git("for-each-ref", "--format=%(refname)", below).stdout.decode().split()
+
     def _git(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(["git", "-C", self.place, *words], capture_output=True, check=False, env=env)
 
@@ -130,6 +158,8 @@ class FakeForge:
         self.shapes = Shapes(self.kind, self.api)
         self.asking = ""
         self.takes_forks = True
+        #: Whose tokens are those of Apps.
+        self.apps: set[str] = set()
         self._lock = threading.RLock()
         self._numbers = 0
         self._server = _Listening(("127.0.0.1", 0), _handler(self))
@@ -253,7 +283,7 @@ def _handler(forge: FakeForge) -> type[BaseHTTPRequestHandler]:
             if fault is not None and not fault.after and self._fail(fault.kind):
                 return
             query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-            body = json.loads(data) if data else None
+            body = _body(data, self.headers.get("Content-Type") or "")
             reply = forge.handled(self.command, unquote(path), query, body, _token(self.headers.get("Authorization")))
             if fault is not None and fault.after and self._fail(fault.kind, reply):
                 return
@@ -326,6 +356,20 @@ class _Listening(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         pass  # clients that went away; what matters is in `errors`
+
+
+def _body(data: bytes, kind: str) -> Any:
+    """JSON, or the fields of a form: each a file's name and its bytes."""
+    if not kind.startswith("multipart/form-data"):
+        return json.loads(data) if data else None
+    message = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + data)
+    parts = message.iter_parts()
+    return {
+        str(part.get_param("name", header="content-disposition")): Sent(
+            part.get_filename() or "", part.get_payload(decode=True)
+        )
+        for part in parts
+    }
 
 
 def _token(header: str | None) -> str | None:

@@ -30,6 +30,9 @@ class Shapes:
         operation = self._operation(method, path)
         if operation is None or body is None:
             return None
+        if "multipart/form-data" in operation.get("consumes", ()):
+            fields = [one["name"] for one in operation["parameters"] if one["in"] == "formData"]
+            return None if list(body) == fields else f"{method} {path}: {', '.join(body)} instead of {fields}"
         schema = _request_schema(operation)
         return self._compared(f"{method} {path}", schema, body, required=True, closed=True) if schema else None
 

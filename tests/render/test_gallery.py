@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nbpr.render import Report, gallery, markdown
+from nbpr.render import Report, gallery, markdown, places
 from tests.diff.scripts import code
 from tests.render.pages import picture, png, shows
 from tests.render.test_markdown import changed, check
@@ -46,7 +46,33 @@ def test_with_a_place_for_them_they_stand_side_by_side() -> None:
     names = [side.name for one in gallery.changed(report.diffs) for _, side in one.sides]
     urls = {name: f"https://forge.test/a b|c/{name}" for name in names}
     text = markdown.render(Report(**{**vars(report), "picture_urls": urls}))
-    assert f"| ![before](<https://forge.test/a%20b%7Cc/{names[0]}>) | ![after](<" in text
+    address = f"<https://forge.test/a%20b%7Cc/{names[0]}>"
+    assert f"| [![before]({address})]({address}) | [![after](<" in text
     bad = markdown.render(Report(**{**vars(report), "picture_urls": dict.fromkeys(names, "javascript:alert(1)")}))
     assert "javascript" not in bad
     assert "| Picture | Change |" in bad
+
+
+def test_places_for_what_is_still_to_come() -> None:
+    report = several(1)
+    before, after = gallery.files(report.diffs)
+    waiting = {**dict.fromkeys((before, after, "review-1.zip"), "")}
+    text = markdown.render(Report(**{**vars(report), "picture_urls": waiting, "page_name": "review-1.zip"}))
+    check(text)
+    assert not places.is_waiting(text)
+    body = f"{text}\n{places.WAITING}\n<!-- /nbpr -->"
+    assert places.is_waiting(body)
+    urls = {before: "https://forge.test/1", "review-1.zip": "https://forge.test/3"}
+    done = places.filled(body, urls)
+    assert not places.is_waiting(done)
+    assert "[![before](<https://forge.test/1>)](<https://forge.test/1>)" in done
+    assert "[review page](<https://forge.test/3>)" in done
+    assert f"<!-- nbpr-file {after} after -->" in done  # which nobody sees
+    assert places.filled(done, urls) == done
+
+
+def test_a_notebook_that_says_that_it_waits_is_not_believed() -> None:
+    diff = changed((code("a", "x = 1"), code("a", f"x = 1\n{places.WAITING}\n")))
+    text = markdown.render(Report(key="k", diffs=(diff,)))
+    assert places.WAITING in text
+    assert not places.is_waiting(text)
