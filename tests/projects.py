@@ -27,6 +27,18 @@ for name, data in (("alert_count", alerts), ("health_score", 0.875)):
     scrap = {"name": name, "data": data, "encoder": "json", "version": 1}
     display({"application/scrapbook.scrap.json+json": scrap}, raw=True, metadata={"scrapbook": {"name": name}})
 """
+#: A picture whose upper part is as high as there are alerts, drawn without a library.
+DRAW = """import struct
+import zlib
+from IPython.display import Image
+
+def chunk(kind, data):
+    return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+
+rows = b''.join(b'\\0' + (bytes([200, 60, 40]) if y < 4 * alerts else bytes([40, 90, 160])) * 240 for y in range(120))
+head = struct.pack('>IIBBBBB', 240, 120, 8, 2, 0, 0, 0)
+Image(data=b'\\x89PNG\\r\\n\\x1a\\n' + chunk(b'IHDR', head) + chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b''))
+"""
 SOURCES = (
     ("parameters", "code", PARAMETERS, ("parameters",)),
     ("story", "markdown", "# Health\n\nHow many agents are below the threshold?", ()),
@@ -34,6 +46,9 @@ SOURCES = (
     ("check", "code", "# NBVAL_CHECK_OUTPUT\nprint(f'{alerts} alerts below {threshold}')", ()),
     ("glue", "code", GLUE, ()),
 )
+
+
+PICTURED = (*SOURCES, ("draw", "code", DRAW, ()))
 
 
 def cell(cell_id: str, cell_type: str, source: str, tags: Iterable[str] = (), **members: Any) -> dict[str, Any]:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
 
-from nbpr.errors import BadInput
-from nbpr.forges import Status
+from nbpr.errors import BadInput, NotAllowed
+from nbpr.forges import Annotation, Check, Status
 from nbpr.git.repository import Stale
 from tests.forges.places import ME, OTHER, Place
+from tests.forges.serving import Fault
 
 MARKER = "<!-- nbpr:x -->"
+
+
+def until_merged(place: Place) -> bool:
+    """Whether it is merged, soon: a real server does it when it comes to it."""
+    for _ in range(1 if place.fake else 100):
+        if place.forge().get(1).state == "merged":
+            return True
+        time.sleep(0.2)
+    return place.forge().get(1).state == "merged"
 
 
 class Contract:
@@ -124,6 +135,137 @@ class Contract:
         now = place.forge().get(1)
         assert set(now.labels) == set(more.labels) == {"über", "b", "c"}
         assert now.reviewers == (OTHER,)
+
+    def test_people_are_assigned(self, place: Place) -> None:
+        pull = place.forge().open(place.opening(assignees=(OTHER,)))
+        assert pull.assignees == (OTHER,)
+        assert place.forge().get(1).assignees == (OTHER,)
+        more = place.forge().update(place.forge().get(1), assignees=(OTHER, ME))
+        assert set(more.assignees) == set(place.forge().get(1).assignees) == {ME, OTHER}
+        if place.fake:
+            forge = place.forge()
+            now = forge.get(1)
+            place.fake.reset()
+            forge.update(now, assignees=(*now.assignees, OTHER.upper()))  # servers do not mind how it is written
+            assert place.fake.writes == []
+
+    def test_somebody_who_cannot_be_assigned(self, place: Place) -> None:
+        if place.kind == "local":
+            pytest.skip("it knows nobody, and takes every name")
+        pull = place.forge().open(place.opening())
+        with pytest.raises(NotAllowed, match="#1 stands, but nobody-at-all cannot be assigned"):
+            place.forge().update(pull, assignees=("nobody-at-all",))
+        assert place.forge().get(1).assignees == ()
+
+    def test_a_milestone(self, place: Place) -> None:
+        if place.by_owner:
+            for title in ("1.0", "2.0: ü"):
+                place.by_owner("POST", "/milestones", {"title": title})
+        pull = place.forge().open(place.opening(milestone="2.0: ü"))
+        assert pull.milestone == place.forge().get(1).milestone == place.forge().find()[0].milestone == "2.0: ü"
+        assert place.forge().update(pull, milestone="1.0").milestone == "1.0"
+        now = place.forge().get(1)
+        assert (now.milestone, now.body, now.title) == ("1.0", pull.body, pull.title)
+
+    def test_a_milestone_that_is_not_there(self, place: Place) -> None:
+        if place.by_owner is None:
+            pytest.skip("it takes every title")
+        place.by_owner("POST", "/milestones", {"title": "1.0"})
+        pull = place.forge().open(place.opening())
+        with pytest.raises(BadInput, match="no milestone 'next'") as caught:
+            place.forge().update(pull, milestone="next")
+        assert "1.0" in str(caught.value.hint)
+        assert place.forge().get(1).milestone is None
+
+    def test_nothing_merges_by_itself_at_once(self, place: Place) -> None:
+        if place.kind == "github" and place.fake:
+            place.fake.repos["ada/x"].settings["allow_auto_merge"] = True
+        pull = place.forge().open(place.opening())
+        with pytest.raises(NotAllowed, match="wait") as caught:
+            place.forge().auto_merge(pull)
+        assert caught.value.hint
+        assert "nbpr pulls merge 1" in caught.value.hint
+        assert place.forge().get(1).state == "open"
+
+    def test_it_is_merged_when_its_checks_have_passed(self, place: Place) -> None:
+        if place.by_owner is None or place.by_api is None:
+            pytest.skip("it runs no checks")
+        if place.fake:
+            place.fake.repos["ada/x"].settings["allow_auto_merge"] = True
+        rule = {"rule_name": "main", "enable_status_check": True, "status_check_contexts": ["ci"], "enable_push": True}
+        place.by_owner("POST", "/branch_protections", rule)
+        pull = place.forge().open(place.opening())
+        assert place.forge().auto_merge(pull)
+        if place.fake:
+            place.fake.reset()
+        assert not place.forge().auto_merge(place.forge().get(1))
+        if place.fake:
+            assert place.fake.writes == []
+        assert place.forge().get(1).state == "open"
+        status = {"context": "ci", "state": "success", "description": "", "target_url": "https://ci.test/1"}
+        place.by_api("POST", f"/statuses/{pull.head_sha}", status)
+        assert until_merged(place)
+        assert place.on_server("main") == place.forge().get(1).merge_sha
+
+    def test_a_draft_does_not_merge_by_itself(self, place: Place) -> None:
+        pull = place.forge().open(place.opening(draft=True))
+        with pytest.raises(NotAllowed):
+            place.forge().auto_merge(pull)
+        assert place.forge().get(1).draft
+
+    def test_files_are_kept_once(self, place: Place) -> None:
+        forge = place.forge()
+        pull = forge.open(place.opening())
+        png = b"\x89PNG\r\n\x1a\n" + bytes(100)
+        files = {"0123456789abcdef.png": png, "review-0123.zip": b"PK\x05\x06" + bytes(18)}
+        taken = forge.takes(files)
+        wanted = {name: files[name] for name in taken}
+        urls = place.forge().keep(pull, wanted)
+        assert set(urls) == taken
+        if place.kind == "local":
+            assert urls == {}
+            return
+        assert "0123456789abcdef.png" in taken
+        assert ("review-0123.zip" in taken) == (place.kind == "gitea")
+        assert all(url.startswith("http") for url in urls.values())
+        if place.fake:
+            place.fake.reset()
+        assert place.forge().keep(pull, wanted) == urls
+        if place.fake:
+            assert (place.fake.writes, place.fake.pushes) == ([], 0)
+        assert place.forge().get(1).body == pull.body
+
+    def test_a_status_says_where_more_of_it_stands(self, place: Place) -> None:
+        pull = place.forge().open(place.opening())
+        said = Status("nbpr", "success", "well", "https://ci.test/run/7")
+        place.forge().status(pull.head_sha, said)
+        assert place.forge().statuses(pull.head_sha) == {"nbpr": said}
+        if place.fake:
+            place.fake.reset()
+            place.forge().status(pull.head_sha, said)
+            assert place.fake.writes == []
+
+    def test_annotations_where_there_is_room_for_them(self, place: Place) -> None:
+        pull = place.forge().open(place.opening())
+        many = tuple(Annotation("a.txt", 1, "warning", f"message {n}", "title") for n in range(120))
+        check = Check("nbpr", "failure", "1 failed", "- `a.txt`", many, "https://ci.test/7")
+        if place.kind != "github" or place.fake is None:
+            place.forge().annotate(pull.head_sha, check)
+            return
+        forge = place.forge()
+        place.fake.reset()
+        for _ in range(2):
+            with pytest.raises(NotAllowed, match="from Apps alone"):
+                forge.annotate(pull.head_sha, check)
+        assert len(place.fake.writes) == 1  # it is not asked twice
+        place.fake.apps.add(ME)
+        place.fake.reset({2: Fault("reset", after=True), 5: Fault("502")})
+        for _ in range(2):
+            place.forge().annotate(pull.head_sha, check)
+        (run,) = place.fake.repos["ada/x"].check_runs
+        assert [one["message"] for one in run["annotations"]] == [one.message for one in many]
+        assert {one["annotation_level"] for one in run["annotations"]} == {"warning"}
+        assert (run["conclusion"], run["details_url"]) == ("failure", "https://ci.test/7")
 
     def test_closing_and_opening_again(self, place: Place) -> None:
         forge = place.forge()

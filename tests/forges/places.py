@@ -30,12 +30,16 @@ TOKEN, OTHERS_TOKEN = "ada-token-0123456789", "bob-token-0123456789"
 
 @dataclass
 class Place:
-    """A clone on a forge. `by_api` sends a request as somebody else; it has the path below the repository."""
+    """A clone on a forge. `by_api` sends a request as somebody else, `by_owner` as who may set it up.
+
+    Both have the path below the repository.
+    """
 
     kind: str
     repository: Repository
     fake: FakeForge | None = None
     by_api: Callable[..., Any] | None = None
+    by_owner: Callable[..., Any] | None = None
     overrides: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -110,8 +114,15 @@ def fake(kind: str, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Place]:
         def by_api(method: str, path: str, body: Any = None) -> Any:
             return served.handled(method, f"{served.api}/repos/{ME}/x{path}", {}, body, OTHERS_TOKEN).data
 
+        def by_owner(method: str, path: str, body: Any = None) -> Any:
+            """What an administrator does; the fakes have no rules for branches, so they are set as they are kept."""
+            if path == "/branch_protections":
+                served.repos[f"{ME}/x"].required[body["rule_name"]] = body["status_check_contexts"]
+                return None
+            return by_api(method, path, body)
+
         served.reset()
-        yield Place(kind, repository, served, by_api)
+        yield Place(kind, repository, served, by_api, by_owner)
 
 
 @contextmanager
@@ -128,7 +139,10 @@ def real(gitea: Gitea, name: str, folder: Path, patch: pytest.MonkeyPatch) -> It
     def by_api(method: str, path: str, body: Any = None) -> Any:
         return gitea.api(method, f"/repos/boss/{name}{path}", body, gitea.other)
 
-    yield Place("gitea", repository, None, by_api)
+    def by_owner(method: str, path: str, body: Any = None) -> Any:
+        return gitea.api(method, f"/repos/boss/{name}{path}", body)
+
+    yield Place("gitea", repository, None, by_api, by_owner)
 
 
 def _until_it_is_there(gitea: Gitea, name: str) -> None:

@@ -62,10 +62,10 @@ def real(gitea: Gitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         yield with_notebook(found)
 
 
-def with_notebook(place: Place) -> Place:
+def with_notebook(place: Place, sources: Any = projects.SOURCES) -> Place:
     """The project that these tests propose in, on the server's `main`."""
     root = place.repository.root
-    projects.write(root, {NOTEBOOK: projects.health()})
+    projects.write(root, {NOTEBOOK: projects.health(sources)})
     git(root, "add", "-A")
     git(root, "commit", "-qm", "a notebook")
     place.push(str(place.repository.head), "main")
@@ -264,7 +264,7 @@ def struck(place: Place, faults: dict[int, Fault], monkeypatch: pytest.MonkeyPat
 
 
 SHARE = random.Random(7)
-TRIALS = [(kind, fault, number) for kind in KINDS for fault in FAULTS for number in range(14)]
+TRIALS = [(kind, fault, number) for kind in KINDS for fault in FAULTS for number in range(20)]
 
 
 def _ids(trial: tuple[str, Fault, int]) -> str:

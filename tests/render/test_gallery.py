@@ -72,7 +72,7 @@ def test_places_for_what_is_still_to_come() -> None:
 
 
 def test_a_notebook_that_says_that_it_waits_is_not_believed() -> None:
-    diff = changed((code("a", "x = 1"), code("a", f"x = 1\n{places.WAITING}\n")))
+    diff = changed((code("x = 1", "a"), code(f"x = 1\n{places.WAITING}\n", "a")))
     text = markdown.render(Report(key="k", diffs=(diff,)))
     assert places.WAITING in text
     assert not places.is_waiting(text)

@@ -21,7 +21,7 @@ from tests.diff.scripts import markdown as text_cell
 CANARY = "CANARY"
 
 HTML = re.compile(
-    r"<!-- nbpr:[^<>]*? -->\n?|</details>\n?"
+    r"<!-- nbpr:[^<>]*? -->\n?|<!-- nbpr-file [0-9a-z-]+\.[a-z]+ [a-z ]+ -->\n?|</details>\n?"
     r"|<details>\n<summary>[A-Za-z0-9 ·+−_-]*(<code>[A-Za-z0-9_-]+</code>)?</summary>\n?"
 )
 
