@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -147,12 +147,15 @@ def _carry_out(repository: Repository, config: Config, forge: Forge, plan: Plan,
         return Outcome("blocked", plan, plan.pull, plan.branch_sha, "failed", proof, shown)
     head = _commit(repository, plan, proof)
     say("opening the pull request" if plan.pull is None else f"updating pull request #{plan.pull.number}")
-    pull = _publish(forge, plan, proof, shown, head)
+    files = keepsakes.wanted(forge, shown, head)
+    if files:
+        keepsakes.put_by(repository, shown, head)
+    pull = _publish(forge, plan, proof, shown, head, files)
     workingcopy.remember(repository, plan.branch, plan.taken)
     operation: Operation = "created" if plan.pull is None else "updated"
     done = Outcome(operation, plan, pull, head, proof.verdict, proof, shown)
     page = reviews.keep(repository, config, pull, head, done.report)
-    pull = keepsakes.hand_over(forge, pull, shown, lambda: page)
+    pull = keepsakes.hand_over(repository, forge, pull, shown, lambda: page)
     told = announcements.annotations_of(done.findings, lambda path: repository.read(head, path))
     notes = [*announcements.announce(forge, pull, told), *_auto_merge(forge, pull, proposal)[1]]
     proof = replace(proof, findings=(*proof.findings, *notes))
@@ -180,7 +183,8 @@ def _unchanged(repository: Repository, config: Config, forge: Forge, plan: Plan)
         message = f"pull request #{pull.number} keeps its description: only a change of content brings a new one"
         note = Finding("execute", "note", "", message, hint=f"nbpr pulls comment {pull.number} says more")
         outcome = replace(outcome, proof=replace(outcome.proof, findings=(*outcome.proof.findings, note)))
-    whole = keepsakes.hand_over(forge, pull, outcome.diffs, lambda: reviews.page_of(repository, config, pull))
+    page = partial(reviews.page_of, repository, config, pull)
+    whole = keepsakes.hand_over(repository, forge, pull, outcome.diffs, page)
     notes = announcements.announce(forge, whole)
     asked = _asked_for(plan)
     if any(getattr(whole, name) != value for name, value in asked.items()):
@@ -261,11 +265,12 @@ def _commit(repository: Repository, plan: Plan, proof: Proof) -> str:
     return repository.commit(tree, [parent], messages.commit(plan, proof, repository.author))
 
 
-def _publish(forge: Forge, plan: Plan, proof: Proof, shown: tuple[NotebookDiff, ...], head: str) -> PullRequest:
+def _publish(
+    forge: Forge, plan: Plan, proof: Proof, shown: tuple[NotebookDiff, ...], head: str, files: Mapping[str, str]
+) -> PullRequest:
     proposal = plan.proposal
     mine = replace(plan.identity, verdict=proof.verdict, head=head)
-    page = keepsakes.page_name(head)
-    part = messages.body(plan, proof, shown, mine, keepsakes.wanted(forge, shown, head), page)
+    part = messages.body(plan, proof, shown, mine, files, keepsakes.page_name(head))
     draft = proposal.draft or proof.verdict == "failed"
     if plan.pull is not None:
         return forge.update(
