@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nbpr import pulls
 from nbpr.errors import Conflict, NotAllowed, OutOfReach
 from nbpr.forges import http
+from tests import projects
 from tests.conftest import git
 from tests.forges import places
 from tests.forges.gitea_server import Gitea
@@ -24,7 +26,7 @@ pytestmark = pytest.mark.kernel
 BRANCH = "agent/health-lower-the-threshold"
 
 
-def without_rights(place: Place) -> Place:
+def without_rights(place: Place, sources: Any = projects.SOURCES) -> Place:
     """A repository of somebody else's that we may only read."""
     assert place.fake is not None
     repo = place.fake.repos.pop("ada/x")
@@ -46,7 +48,7 @@ def without_rights(place: Place) -> Place:
             places.OTHERS_TOKEN,
         ).data
     )
-    return with_notebook(place)
+    return with_notebook(place, sources)
 
 
 @pytest.fixture(params=KINDS)

@@ -23,7 +23,8 @@ from tests.forges import places
 from tests.forges.gitea_server import Gitea
 from tests.forges.places import ME, Place
 from tests.forges.serving import Fault, Repo
-from tests.forges.test_proposing import _quick, propose, with_notebook  # noqa: F401
+from tests.forges.test_forks import without_rights
+from tests.forges.test_proposing import KINDS, _quick, propose, with_notebook  # noqa: F401
 
 pytestmark = pytest.mark.kernel
 
@@ -52,7 +53,7 @@ def github_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pl
 
 def repo_of(place: Place) -> Repo:
     assert place.fake is not None
-    return place.fake.repos["ada/x"]
+    return next(repo for repo in place.fake.repos.values() if repo.parent is None)
 
 
 def kept(place: Place, url: str) -> bytes:
@@ -174,19 +175,17 @@ def test_what_was_cut_off_is_done_by_the_next_command(place: Place) -> None:
         assert len(names) == len(set(names)) == (3 if place.kind == "gitea" else 0)
 
 
-def test_from_a_fork_a_github_shows_how_much_changed(github_place: Place) -> None:
-    repo_of(github_place).readers.add(ME)
-    assert propose(github_place)["operation"] == "created"
-    body = github_place.forge().get(1).body
-    assert "% of pixels changed" in body
-    assert not IMAGE.search(body)
-    assert not marks.is_waiting(body)
-
-
-def test_from_a_fork_a_gitea_shows_them(gitea_place: Place) -> None:
-    repo_of(gitea_place).readers.add(ME)
-    assert propose(gitea_place)["operation"] == "created"
-    looks_right(gitea_place, gitea_place.forge().get(1).body)
+@pytest.mark.parametrize("kind", KINDS)
+def test_from_a_fork(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Gitea takes them from the author; on GitHub their ref would be on the fork, which may go away."""
+    with places.fake(kind, tmp_path, monkeypatch) as found:
+        place = without_rights(found, projects.PICTURED)
+        assert propose(place)["operation"] == "created"
+        body = place.forge().get(1).body
+        assert "% of pixels changed" in body
+        assert not marks.is_waiting(body)
+        assert len(IMAGE.findall(body)) == (2 if kind == "gitea" else 0)
+        assert ("| Picture | Before | After |" in body) == (kind == "gitea")
 
 
 def test_a_server_that_takes_no_such_ref(github_place: Place) -> None:
