@@ -54,6 +54,8 @@ class GithubApi:
         self._at = f"/repos/{part(address.owner)}/{part(address.repo)}"
         self._check_runs = CheckRuns(client, self._at)
         self._graphql = Graphql(client)
+        #: Those that are merged by themselves when their checks have passed, as far as they were listed.
+        self._merging: set[int] = set()
 
     def login(self) -> str:
         """The user whose token it is; the token of a workflow may not ask, and is a bot's."""
@@ -86,6 +88,8 @@ class GithubApi:
         sort = {} if state == "open" else {"sort": "updated", "direction": "desc"}
         limit = 100 if state == "open" else CLOSED_PAGES
         for data in self._client.pages(f"{self._at}/pulls", "per_page", PAGE, limit, state=state, **sort):
+            if data.get("auto_merge"):
+                self._merging.add(int(data["number"]))
             yield _pull(data)
 
     def pull(self, number: int) -> PullRequest | None:
@@ -258,7 +262,8 @@ class GithubApi:
 
     def auto_merge(self, pull: PullRequest) -> bool:
         """Turn auto-merge on, which the repository's settings allow or not."""
-        return self._graphql.auto_merge(f"{self._at}/pulls/{pull.number}", pull.number, self._way())
+        at = f"{self._at}/pulls/{pull.number}"
+        return pull.number not in self._merging and self._graphql.auto_merge(at, pull.number, self._way)
 
     def merge(self, pull: PullRequest, head_sha: str, message: str) -> PullRequest:
         """Merge by the server, once it has computed that it can."""

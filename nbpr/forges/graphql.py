@@ -40,14 +40,14 @@ class Graphql:
             )
         return {**data, "draft": draft}
 
-    def auto_merge(self, at: str, number: int, way: str) -> bool:
-        """Have it merged by itself; False if that is so already."""
+    def auto_merge(self, at: str, number: int, way: Callable[[], str]) -> bool:
+        """Have it merged by itself, in the way that the repository takes; False if that is so already."""
         data = self._client.get(at).data
         if data.get("auto_merge"):
             return False
         answer = self._told(
             _AUTO,
-            {"id": data["node_id"], "way": way.upper()},
+            {"id": data["node_id"], "way": way().upper()},
             lambda: {} if self._client.get(at).data.get("auto_merge") else None,
         )
         if answer.data.get("errors"):

@@ -209,6 +209,28 @@ def test_merging_it(place: Place) -> None:
     assert pulls.merge(again, 1).pull.state == "merged"
 
 
+def test_it_merges_when_its_checks_have_passed(place: Place) -> None:
+    assert place.fake is not None
+    assert place.by_api is not None
+    repo = place.fake.repos["ada/x"]
+    done = propose(place, auto_merge=True)
+    assert done["operation"] == "created"
+    assert [one["level"] for one in done["findings"] if "merged by itself" in one["message"]] == ["warning"]
+    repo.required["main"] = ["ci", "nbpr"]
+    repo.settings["allow_auto_merge"] = True
+    assert propose(place, auto_merge=True)["operation"] == "updated"
+    place.fake.reset()
+    again = propose(place, auto_merge=True)
+    assert (again["operation"], again["pull_request"]["state"]) == ("unchanged", "open")
+    assert (place.fake.writes, place.fake.pushes) == ([], 0)
+    assert len(place.fake.requests) <= 6, place.fake.requests
+    session = pulls.connect(place.repository, place.config)
+    assert pulls.merge(session, 1, when_ready=True).pull.state == "open"
+    status = {"context": "ci", "state": "success", "description": "", "target_url": ""}
+    place.by_api("POST", f"/statuses/{done['head_sha']}", status)
+    assert place.forge().get(1).state == "merged"
+
+
 # -- trouble ---------------------------------------------------------------------------------------------------
 
 

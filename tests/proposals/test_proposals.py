@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from nbpr import config, pulls
 from nbpr.engines.papermill import Papermill
-from nbpr.errors import BadInput, Conflict
+from nbpr.errors import BadInput, Conflict, NotAllowed
+from nbpr.forges import forge_for
 from nbpr.git.repository import Repository
 from nbpr.git.workspaces import folder_of
 from nbpr.notebooks import notebook
@@ -25,7 +27,6 @@ pytestmark = pytest.mark.kernel
 @pytest.fixture(scope="module")
 def base_run(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The reference run of the projects' notebook, made once: base has it, so no baseline needs to run."""
-    from nbpr import config
     from nbpr.runs import runs
 
     repository = projects.make(tmp_path_factory.mktemp("base run"))
@@ -141,6 +142,28 @@ class TestWhichPullRequest:
         again = propose(project, set_threshold(0.90), labels=("data",), body="Because.")
         assert again["operation"] == "unchanged"
         assert any("keeps its description" in finding["message"] for finding in again["findings"])
+
+    def test_people_and_a_milestone_are_added_without_a_run(self, project: Repository, kernels: list[str]) -> None:
+        beside = {"assignees": ("ada",), "milestone": "1.0"}
+        propose(project, set_threshold(0.90), config=QUICK, **beside)
+        del kernels[:]
+        assert propose(project, set_threshold(0.90), **beside)["operation"] == "unchanged"
+        more = propose(project, set_threshold(0.90), assignees=("Ada", "bob"), milestone="2.0")
+        assert (more["operation"], kernels) == ("updated", [])
+        pull = forge_for(project, config.load(project.root, environ={})).get(1)
+        assert (pull.assignees, pull.milestone) == (("ada", "bob"), "2.0")
+        shown = pull.as_full_json()
+        assert (shown["assignees"], shown["milestone"]) == (("ada", "bob"), "2.0")
+        assert "assigned to: ada, bob\nmilestone: 2.0" in pulls.text(pull)
+
+    def test_nothing_is_merged_by_itself_here(self, project: Repository) -> None:
+        done = propose(project, set_threshold(0.90), auto_merge=True, config=QUICK)
+        assert (done["operation"], done["pull_request"]["state"]) == ("created", "open")
+        (told,) = [finding for finding in done["findings"] if "merged by itself" in finding["message"]]
+        assert (told["level"], told["hint"]) == ("warning", "nbpr pulls merge 1")
+        session = pulls.connect(project, config.load(project.root, environ={}))
+        with pytest.raises(NotAllowed, match="no checks"):
+            pulls.merge(session, 1, when_ready=True)
 
     def test_two_authors_one_title(self, project: Repository) -> None:
         one = propose(project, set_threshold(0.90), agent="seven", config=QUICK)
