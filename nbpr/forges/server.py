@@ -234,7 +234,8 @@ class ServerForge:
         def in_git(wanted: Mapping[str, bytes]) -> str | None:
             return pictures.publish(self._repository, self._remote, wanted)
 
-        return self._api.keep(pull.number, files, in_git) if files else {}
+        with Pushed(pull.head, pull.head_sha):
+            return self._api.keep(pull.number, files, in_git) if files else {}
 
     def auto_merge(self, pull: PullRequest) -> bool:
         """Have the server merge it when the checks that its base asks for have passed."""
