@@ -44,12 +44,11 @@ def keep(repository: Repository, config: Config, pull: PullRequest, head: str, r
     return page
 
 
-def page_of(repository: Repository, config: Config, pull: PullRequest) -> Path:
-    """The review page of a pull request as it was kept here, else made anew from what git holds; its path."""
+def remake(repository: Repository, config: Config, pull: PullRequest) -> Path:
+    """Write the review page of a pull request anew, from what git holds and its body says; the page's path."""
     page = messages.page_path(repository, pull.number)
-    if _facts(repository, pull) is None or not page.exists():
-        remote = repository.remote(config.remote)
-        write(page, of_pull(repository, config, pull, Branches(repository, remote).sha(pull.base)))
+    remote = repository.remote(config.remote)
+    write(page, of_pull(repository, config, pull, Branches(repository, remote).sha(pull.base)))
     return page
 
 

@@ -183,7 +183,7 @@ def _unchanged(repository: Repository, config: Config, forge: Forge, plan: Plan)
         message = f"pull request #{pull.number} keeps its description: only a change of content brings a new one"
         note = Finding("execute", "note", "", message, hint=f"nbpr pulls comment {pull.number} says more")
         outcome = replace(outcome, proof=replace(outcome.proof, findings=(*outcome.proof.findings, note)))
-    page = partial(reviews.page_of, repository, config, pull)
+    page = partial(reviews.remake, repository, config, pull)
     whole = keepsakes.hand_over(repository, forge, pull, outcome.diffs, page)
     notes = announcements.announce(forge, whole)
     asked = _asked_for(plan)
