@@ -163,7 +163,15 @@ def test_without_it_files_are_found_as_the_docs_say(project: Path) -> None:
         assert name in found
     assert "/proc/self/environ" not in found
     told = (DOCS / "execution.md").read_text()
-    for name in (".git/config", "~/.ssh", "~/.netrc", "~/.aws", "keyring", "credential helpers", "other processes"):
+    for name in (
+        ".git/config",
+        "~/.ssh",
+        "~/.netrc",
+        "~/.aws",
+        "keyring",
+        "credentials that they keep",
+        "other processes",
+    ):
         assert name in told
 
 
