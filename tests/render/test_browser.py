@@ -131,6 +131,27 @@ def test_no_part_is_wider_than_the_window(browser: Any, page: Path, width: int) 
     watched.close()
 
 
+def test_results_of_several_notebooks_fit_a_narrow_window(browser: Any, tmp_path: Path) -> None:
+    paths = ["notebooks/quarterly/05.05-Naive-Bayes.ipynb", "notebooks/quarterly/02.07-Fancy-Indexing.ipynb"]
+    diffs = tuple(changed((code("x = 1", "a"), code("x = 2", "a")), path=path) for path in paths)
+    rows = [ScrapRow(path, name, 0.81, 0.93, "min 0.9") for path in paths for name in ("accuracy", "rows_seen")]
+    place = tmp_path / "several.html"
+    place.write_text(html.render(Report(title="T", key="k", diffs=diffs, scraps=tuple(rows))), encoding="utf-8")
+    watched = Watched(browser, viewport={"width": 400, "height": 800})
+    shown = watched.open(place)
+    assert shown.evaluate("document.documentElement.scrollWidth") <= 400
+    assert shown.locator(".facts th[scope=rowgroup]").all_inner_texts() == paths
+    watched.close()
+
+
+def test_words_for_a_picture_that_is_not_loaded_can_be_read_in_the_dark(browser: Any, page: Path) -> None:
+    watched = Watched(browser, color_scheme="dark")
+    shown = watched.open(page)
+    ground = "getComputedStyle(document.querySelector('img:not([src])')).backgroundColor"
+    assert shown.evaluate(ground) == "rgba(0, 0, 0, 0)"
+    watched.close()
+
+
 def test_without_scripts_everything_is_there_and_the_toggles_work(browser: Any, page: Path) -> None:
     watched = Watched(browser, java_script_enabled=False)
     shown = watched.open(page)
