@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -13,6 +14,8 @@ Result = TypeVar("Result")
 
 #: How many notebooks run at a time at most, unless somebody says so: each takes a kernel's memory.
 MOST_JOBS = 4
+#: How often one that waits for its turn looks whether all is to stop, in seconds.
+_LOOK = 0.2
 
 
 def default_jobs() -> int:
@@ -21,8 +24,41 @@ def default_jobs() -> int:
     return max(1, min(cores, MOST_JOBS))
 
 
+class NotBegun(Exception):
+    """The work was not to begin any more when its turn came."""
+
+
+class Turn:
+    """The turn of one piece of work, of which only so many have theirs at a time; `stop` as `results` has it.
+
+    What gets ready before its turn is ready by then.
+    """
+
+    def __init__(self, room: threading.Semaphore, stop: threading.Event) -> None:
+        self._room = room
+        self.stop = stop
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Wait for the turn, and give it back at the end of the block. Raises `NotBegun` where all is to stop."""
+        while not self._room.acquire(timeout=_LOOK):
+            if self.stop.is_set():
+                raise NotBegun
+        try:
+            if self.stop.is_set():
+                raise NotBegun
+            yield
+        finally:
+            self._room.release()
+
+
+def ahead(jobs: int) -> int:
+    """How many may get ready while `jobs` have their turn. None where one comes after the other, by their order."""
+    return 1 if jobs > 1 else 0
+
+
 def results(
-    work: Callable[[Item, threading.Event], Result],
+    work: Callable[[Item, Turn], Result],
     items: Sequence[Item],
     jobs: int,
     *,
@@ -31,13 +67,14 @@ def results(
 ) -> list[Result | None]:
     """The results of `work` on the items, in their order, `jobs` at a time; None for what was never begun.
 
-    `work` gets an event that is set when it is to stop. That is so once a result `is_enough` (nothing more is begun
-    then), when one raises, or when the user interrupts; what has begun is waited for. `executor` makes what
-    carries it out.
+    `work` is begun for one more than have their turn, and takes its turn itself. It gets an event that is set when
+    it is to stop. That is so once a result `is_enough` (nothing more is begun then), when one raises, or when the
+    user interrupts; what has begun is waited for. `executor` makes what carries it out.
     """
     stop = threading.Event()
-    with executor(max(1, jobs)) as pool:
-        waiting = [pool.submit(_unless_stopped, work, item, stop, is_enough) for item in items]
+    turn = Turn(threading.Semaphore(max(1, jobs)), stop)
+    with executor(max(1, jobs) + ahead(jobs)) as pool:
+        waiting = [pool.submit(_unless_stopped, work, item, turn, is_enough) for item in items]
         try:
             _wait(waiting)
         except BaseException:
@@ -48,16 +85,19 @@ def results(
 
 
 def _unless_stopped(
-    work: Callable[[Item, threading.Event], Result],
+    work: Callable[[Item, Turn], Result],
     item: Item,
-    stop: threading.Event,
+    turn: Turn,
     is_enough: Callable[[Result], bool],
 ) -> Result | None:
-    if stop.is_set():
+    if turn.stop.is_set():
         return None
-    result = work(item, stop)
+    try:
+        result = work(item, turn)
+    except NotBegun:
+        return None
     if is_enough(result):
-        stop.set()
+        turn.stop.set()
     return result
 
 

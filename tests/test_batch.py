@@ -15,9 +15,10 @@ from nbpr import batch
 def test_as_many_at_once_as_are_wanted_and_in_their_order() -> None:
     meeting = threading.Barrier(2, timeout=10)
 
-    def work(item: int, stop: threading.Event) -> int:
-        meeting.wait()
-        return item * 2
+    def work(item: int, turn: batch.Turn) -> int:
+        with turn.taken():
+            meeting.wait()
+            return item * 2
 
     assert batch.results(work, [1, 2, 3, 4], 2) == [2, 4, 6, 8]
 
@@ -25,41 +26,84 @@ def test_as_many_at_once_as_are_wanted_and_in_their_order() -> None:
 def test_never_more_at_once() -> None:
     room = threading.BoundedSemaphore(2)
 
-    def work(item: int, stop: threading.Event) -> bool:
-        fits = room.acquire(blocking=False)
-        threading.Event().wait(0.01)
-        room.release()
-        return fits
+    def work(item: int, turn: batch.Turn) -> bool:
+        with turn.taken():
+            fits = room.acquire(blocking=False)
+            threading.Event().wait(0.01)
+            room.release()
+            return fits
 
     assert batch.results(work, list(range(20)), 2) == [True] * 20
 
 
+def test_one_more_gets_ready_while_others_have_their_turn() -> None:
+    ready = threading.Barrier(3, timeout=10)
+
+    def work(item: int, turn: batch.Turn) -> int:
+        if item < 3:
+            ready.wait()
+        with turn.taken():
+            return item
+
+    assert batch.results(work, list(range(5)), 2) == list(range(5))
+
+
+def test_one_by_one_nothing_is_looked_at_before_the_one_before_has_ended() -> None:
+    seen: list[str] = []
+
+    def work(item: int, turn: batch.Turn) -> None:
+        seen.append(f"looked at {item}")
+        with turn.taken():
+            threading.Event().wait(0.01)
+            seen.append(f"ran {item}")
+
+    batch.results(work, [0, 1, 2], 1)
+    assert seen == [f"{did} {item}" for item in range(3) for did in ("looked at", "ran")]
+
+
+def test_what_was_ready_and_is_not_to_begin_any_more_was_never_begun() -> None:
+    ready = threading.Event()
+
+    def work(item: int, turn: batch.Turn) -> str:
+        if item == 2:
+            ready.set()
+        with turn.taken():
+            assert item != 2
+            if item == 0:
+                return "stopped" if turn.stop.wait(30) else "never told"
+            assert ready.wait(30)
+            return "failed"
+
+    found = batch.results(work, [0, 1, 2, 3], 2, is_enough=lambda result: result == "failed")
+    assert found == ["stopped", "failed", None, None]
+
+
 def test_what_is_enough_keeps_the_rest_from_beginning() -> None:
-    assert batch.results(lambda item, stop: item, [1, 2, 3], 1, is_enough=lambda item: item == 2) == [1, 2, None]
+    assert batch.results(lambda item, turn: item, [1, 2, 3], 1, is_enough=lambda item: item == 2) == [1, 2, None]
 
 
 def test_what_has_begun_is_told_to_stop_and_waited_for() -> None:
     begun = threading.Event()
 
-    def work(item: int, stop: threading.Event) -> str:
+    def work(item: int, turn: batch.Turn) -> str:
         if item == 0:
             begun.set()
-            return "stopped" if stop.wait(30) else "never told"
+            return "stopped" if turn.stop.wait(30) else "never told"
         assert begun.wait(30)
         return "failed"
 
-    found = batch.results(work, [0, 1, 2], 2, is_enough=lambda result: result == "failed")
-    assert found == ["stopped", "failed", None]
+    found = batch.results(work, [0, 1], 2, is_enough=lambda result: result == "failed")
+    assert found == ["stopped", "failed"]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_one_that_raises_ends_the_others(error: type[BaseException]) -> None:
     begun, told = threading.Event(), []
 
-    def work(item: int, stop: threading.Event) -> None:
+    def work(item: int, turn: batch.Turn) -> None:
         if item == 0:
             begun.set()
-            told.append(stop.wait(30))
+            told.append(turn.stop.wait(30))
         else:
             assert begun.wait(30)
             raise error
@@ -88,8 +132,8 @@ def test_another_executor_can_be_put_in_its_place() -> None:
         made.append(Synchronous(jobs))
         return made[-1]
 
-    assert batch.results(lambda item, stop: item + 1, [1, 2], 7, executor=executor) == [2, 3]
-    assert [each.jobs for each in made] == [7]
+    assert batch.results(lambda item, turn: item + 1, [1, 2], 7, executor=executor) == [2, 3]
+    assert [each.jobs for each in made] == [8]
 
 
 def test_the_default_is_a_job_for_each_core_and_at_most_four(monkeypatch: pytest.MonkeyPatch) -> None:

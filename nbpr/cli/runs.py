@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -210,19 +211,20 @@ def validate(
       nbpr validate notebooks/*.ipynb --jobs 2 --json
       nbpr validate notebooks/*.ipynb --no-cache --fail-fast
     """
-    from nbpr.cli.progress import board
-    from nbpr.render import records
-    from nbpr.runs import presence, runs, validation
-
     more = _limits(startup_timeout, memory, max_output, sandbox, secret)
     root, paths, config = _settled(files, kernel, python, timeout, cell_timeout, jobs, more, no_cache=no_cache)
-    options = runs.Options(files=_tracked(root))
-    proven = presence.proven_here(root, config)
-    with board(paths) as told:
-        found = validation.validate(
-            paths, root, config, options, proven=proven, keep_going=keep_going,
-            follow=told.at_cell, ended=told.validated,
-        )  # fmt: skip
+    with _engine_ready(config, is_wanted=no_cache):
+        from nbpr.cli.progress import board
+        from nbpr.render import records
+        from nbpr.runs import presence, runs, validation
+
+        options = runs.Options(files=_tracked(root))
+        proven = presence.proven_here(root, config)
+        with board(paths) as told:
+            found = validation.validate(
+                paths, root, config, options, proven=proven, keep_going=keep_going,
+                follow=told.at_cell, ended=told.validated,
+            )  # fmt: skip
     result = found.as_json()
     show(result, as_json, lambda: records.validated(result))
     _exit_if(result["verdict"] == "failed")
@@ -265,6 +267,14 @@ def _settled(
         [path_below(root, file) if isinstance(file, Path) else file.url for file in files],
         settled,
     )
+
+
+def _engine_ready(config: Config, *, is_wanted: bool) -> AbstractContextManager[None]:
+    """Have what runs notebooks get ready in the block, from now on if it is sure that some will run."""
+    from nbpr import process
+    from nbpr.engines import stem
+
+    return stem.kept(process.kernel_environment(config.execute.env) if is_wanted else None)
 
 
 def _limits(

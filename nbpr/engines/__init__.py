@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
-from nbpr.engines.execution import Executed, FailedCell, Progress, Reason, Request, Status
+from nbpr.engines.execution import Begun, Executed, FailedCell, Progress, Ready, Reason, Request, Status
 from nbpr.engines.papermill import Papermill
 from nbpr.errors import BadInput
 
-__all__ = ["ENGINES", "Engine", "Executed", "FailedCell", "Progress", "Reason", "Request", "Status", "named"]
+__all__ = [
+    "ENGINES",
+    "Begun",
+    "Engine",
+    "Executed",
+    "FailedCell",
+    "Progress",
+    "Ready",
+    "Reason",
+    "Request",
+    "Status",
+    "named",
+]
 
 
 class Engine(Protocol):
@@ -20,6 +33,12 @@ class Engine(Protocol):
 
     def check(self) -> None:
         """Raises `Missing` where the engine's package is not installed."""
+
+    def ready(self, request: Request) -> AbstractContextManager[Ready]:
+        """Start what a run needs, its kernel above all, and nothing of the notebook: it waits in the block for `run`.
+
+        It is for this one request, and thrown away if it is not run. Raises `Missing`.
+        """
 
     def run(
         self,

@@ -28,11 +28,13 @@ class Session(Protocol):
     kernel: Any
     caps: caps.Caps
     nb: Any
-    is_ready: bool
     failed: tuple[int, str, str] | None
 
     def is_left_out(self, cell: Mapping[str, Any]) -> bool:
         """Whether a cell does not run."""
+
+    def begin_notebook(self) -> None:
+        """Wait for the notebook's turn; its kernel is ready."""
 
     def begin(self, index: int) -> None:
         """Note that a cell begins to run."""
@@ -62,7 +64,7 @@ def engine(session: Session) -> Any:
                 timeout_func=lambda cell: session.request["cell_timeout"],
                 iopub_timeout=IOPUB_TIMEOUT,
                 raise_on_iopub_timeout=True,
-                on_notebook_start=lambda **_: setattr(session, "is_ready", True),
+                on_notebook_start=lambda **_: session.begin_notebook(),
             ).execute()
 
     return Engine

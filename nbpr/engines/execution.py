@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from nbpr.runs.interpreters import KernelChoice
 from nbpr.runs.sandbox import Sandbox
@@ -23,6 +24,20 @@ Reason = Literal[
     "early-exit",
 ]
 
+#: How long a first cell is waited for, in seconds.
+_PATIENCE = 5.0
+
+
+@dataclass(frozen=True)
+class Partial:
+    """Where what has run is kept while the run goes on; it stays if the run never comes to its end.
+
+    `ignored` is a file that keeps it out of git, and what is written there if there is none.
+    """
+
+    place: Path
+    ignored: tuple[Path, str] | None = None
+
 
 @dataclass(frozen=True)
 class Request:
@@ -34,7 +49,8 @@ class Request:
 
     `memory` (bytes) and `processes` are for the kernel and all that it starts. `max_output` is how many characters
     of its output a cell may keep, `max_run` how many the whole run; None is no limit. `secrets` are parameters
-    that the kernel gets and that stand as a mask in everything that comes of the run.
+    that the kernel gets and that stand as a mask in everything that comes of the run. `partial`
+    is where what has run is kept meanwhile.
     """
 
     source: Mapping[str, Any]
@@ -54,6 +70,7 @@ class Request:
     max_run: int | None = 50_000_000
     sandbox: Sandbox | None = None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    partial: Partial | None = None
 
 
 @dataclass(frozen=True)
@@ -105,3 +122,43 @@ class Executed:
     started: str
     finished: str
     cut: tuple[tuple[int, int], ...] = ()
+
+
+class Ready(Protocol):
+    """A run whose kernel is started for it, and that has not begun."""
+
+    def run(self, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None) -> Executed:
+        """Run the notebook, telling `progress` of each cell that begins, until it ends or `stop` is set; once."""
+
+    def end(self) -> None:
+        """See that no process is left, and that whatever the kernel writes at its end is written."""
+
+
+class Begun:
+    """Hands on what is told of a run, and lets what can be done beside its cells wait for the first of them.
+
+    Until then there is a kernel to be waited for, and nothing better to do with a core than to start it.
+    """
+
+    def __init__(self, progress: Callable[[Progress], None] | None) -> None:
+        self._progress = progress
+        self._event = threading.Event()
+
+    def __call__(self, at: Progress) -> None:
+        self._event.set()
+        if self._progress is not None:
+            self._progress(at)
+
+    def __enter__(self) -> Begun:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Keep nobody waiting any more."""
+        self._event.set()
+
+    def wait(self) -> None:
+        """Wait for the first cell, or for the end of the block, but not for ever."""
+        self._event.wait(_PATIENCE)

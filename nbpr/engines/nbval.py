@@ -20,7 +20,9 @@ from typing import Any
 from nbpr import process
 from nbpr.checks.reproduce import CellVerdict
 from nbpr.diff.tolerance import NoTolerance, pictures_differ, settled, tolerance_of
-from nbpr.engines.child import Child, child, private_folder
+from nbpr.engines import child as children
+from nbpr.engines import stem
+from nbpr.engines.child import Child, private_folder
 from nbpr.errors import BadInput, Missing, NbprError
 from nbpr.notebooks.cell import Cell
 from nbpr.notebooks.notebook import INJECTED
@@ -35,7 +37,10 @@ _CELL_SECONDS = 600.0
 
 
 class Comparer:
-    """nbval in a process of its own, for one comparison. It gets ready as soon as the block begins."""
+    """nbval in a process of its own, for one comparison.
+
+    It gets ready as soon as the block begins, unless a stem makes it ready in a moment when it is asked.
+    """
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = process.kernel_environment() if environment is None else environment
@@ -47,11 +52,19 @@ class Comparer:
         for package in ("nbval", "pytest"):
             if importlib.util.find_spec(package) is None:
                 raise Missing(package)
+        if not stem.at_hand(self._environment):
+            self._start()
+        return self
+
+    def _start(self) -> Child:
+        if self._child is not None:
+            return self._child
         self._folder = self._stack.enter_context(private_folder())
         mark = secrets.token_hex(8)
         environment = {**self._environment, "JUPYTER_PATH": str(self._folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        self._child = self._stack.enter_context(child("nbpr.engines.nbval_child", self._folder, environment, mark))
-        return self
+        begun = children.child("nbpr.engines.nbval_child", self._folder, environment, mark)
+        self._child = self._stack.enter_context(begun)
+        return self._child
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -69,6 +82,7 @@ class Comparer:
         """
         wanted = _expected(run, recorded)
         compared, complaints = _within_tolerance(recorded, wanted)
+        self._start()
         expected, ran = self._folder / "expected.ipynb", self._folder / "recorded.ipynb"
         expected.write_bytes(reference.to_bytes(wanted))
         ran.write_bytes(reference.to_bytes(compared))
@@ -82,23 +96,25 @@ class Comparer:
 
     def run(self, request: Mapping[str, Any], kernel: KernelChoice, seconds: float) -> dict[str, Any]:
         """What nbval says of a notebook that it runs itself, with `kernel`."""
+        self._start()
         return self._ask({**request, "recorded": None, "kernel": kernel.write(self._folder)}, seconds)
 
     def private(self, name: str, text: str) -> Path:
         """A file in the private folder."""
+        self._start()
         path = self._folder / name
         path.write_text(text, encoding="utf-8")
         return path
 
     def _ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        assert self._child is not None
-        self._child.send(request)
+        child = self._start()
+        child.send(request)
         until = time.monotonic() + seconds
-        while (message := self._child.receive(until)) and "done" not in message:
+        while (message := child.receive(until)) and "done" not in message:
             pass
         answer = self._folder / "result.json"
         if not answer.exists():
-            reason = f"took more than {seconds:g} s" if message is None else self._child.last_words
+            reason = f"took more than {seconds:g} s" if message is None else child.last_words
             raise NbprError(f"nbval gave no verdict: {reason}")
         found: dict[str, Any] = json.loads(answer.read_bytes())
         return found

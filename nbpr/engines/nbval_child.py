@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from nbpr.engines import strays
+from nbpr.engines.imports import quick_imports
 from nbpr.engines.parent import Parent
-from nbpr.notebooks.notebook import quick_imports
 from nbpr.runs.reference import LEFT_OUT
 
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")

@@ -11,17 +11,19 @@ import importlib.util
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+from nbpr.engines import stem
 from nbpr.engines.child import GRACE, Child, child, private_folder
-from nbpr.engines.execution import Executed, FailedCell, Progress, Reason, Request
+from nbpr.engines.execution import Executed, FailedCell, Partial, Progress, Ready, Reason, Request
+from nbpr.engines.filling import filled_in, tags
+from nbpr.engines.saving import WHOLE
 from nbpr.errors import Missing
-from nbpr.notebooks.cell import derived_id
-from nbpr.notebooks.notebook import INJECTED
 from nbpr.runs.interpreters import PRIVATE
 
 #: What of the run's private folder is the kernel's: its kernelspec, its connection file, its sockets.
@@ -40,6 +42,23 @@ class Papermill:
         if importlib.util.find_spec("papermill") is None:
             raise Missing("papermill")
 
+    @contextmanager
+    def ready(self, request: Request) -> Iterator[Ready]:
+        """Start the kernel of a run, and no cell: in the block it waits for that, and does not outlive it.
+
+        Raises `Missing` where papermill is not installed.
+        """
+        self.check()
+        stem.at_hand(request.environment)
+        with ExitStack() as stack:
+            folder = stack.enter_context(private_folder())
+            _prepare(folder, request)
+            jupyter = str(folder / FOLDER)
+            environment = {**request.environment, "JUPYTER_PATH": jupyter, "JUPYTER_RUNTIME_DIR": jupyter}
+            running = stack.enter_context(child("nbpr.engines.papermill_child", folder, environment, request.run_id))
+            running.send(_asked(request))
+            yield Waiting(request, folder, running, stack)
+
     def run(
         self,
         request: Request,
@@ -50,21 +69,36 @@ class Papermill:
 
         Raises `Missing` where papermill is not installed. Whatever happens in the run itself is an answer.
         """
-        self.check()
+        with self.ready(request) as waiting:
+            return waiting.run(progress, stop)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A run whose kernel has been started, for this one request, and which waits for its turn."""
+
+    request: Request
+    folder: Path
+    child: Child
+    left: ExitStack
+
+    def run(self, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None) -> Executed:
+        """Run its cells; to be called once. The kernel may still be closing what it holds open."""
         started, clock = _now(), time.monotonic()
-        with private_folder() as folder:
-            _prepare(folder, request)
-            jupyter = str(folder / FOLDER)
-            environment = {**request.environment, "JUPYTER_PATH": jupyter, "JUPYTER_RUNTIME_DIR": jupyter}
-            with child("nbpr.engines.papermill_child", folder, environment, request.run_id) as running:
-                running.send(_asked(request))
-                why = _follow(running, request, progress or (lambda _: None), stop)
-                result = _result(folder, running, why)
-        return _executed(request, result, time.monotonic() - clock, started)
+        self.child.send({"go": True})
+        why = _follow(self.child, self.request, progress or (lambda _: None), stop)
+        result = _result(self.folder, self.child, why)
+        return _executed(self.request, result, time.monotonic() - clock, started)
+
+    def end(self) -> None:
+        """See the kernel to its end, and that nothing is left."""
+        self.left.close()
 
 
 def _prepare(folder: Path, request: Request) -> None:
     (folder / "notebook.ipynb").write_text(json.dumps(_runnable(request.source)), encoding="utf-8")
+    if request.partial is not None:
+        (folder / WHOLE).write_text(json.dumps(request.source), encoding="utf-8")
     own = folder / FOLDER
     own.mkdir()
     kernel = request.kernel
@@ -77,7 +111,7 @@ def _runnable(source: Mapping[str, Any]) -> dict[str, Any]:
     """What of a notebook a run needs, valid whatever the notebook is; each cell's id is its place."""
     cells = []
     for place, cell in enumerate(source["cells"]):
-        metadata = {"tags": _tags(cell)}
+        metadata = {"tags": tags(cell)}
         made = {"cell_type": cell.get("cell_type"), "id": str(place), "metadata": metadata, "source": _source(cell)}
         is_code = made["cell_type"] == "code"
         cells.append({**made, "outputs": [], "execution_count": None} if is_code else {**made, "cell_type": "raw"})
@@ -102,7 +136,15 @@ def _asked(request: Request) -> dict[str, Any]:
         "max_output": request.max_output,
         "max_run": request.max_run,
         "secrets": dict(request.secrets),
+        "partial": _partial(request.partial),
     }
+
+
+def _partial(partial: Partial | None) -> dict[str, Any] | None:
+    if partial is None:
+        return None
+    ignored = [str(partial.ignored[0].absolute()), partial.ignored[1]] if partial.ignored else None
+    return {"place": str(partial.place.absolute()), "ignored": ignored}
 
 
 def _follow(
@@ -112,7 +154,7 @@ def _follow(
     deadline = time.monotonic() + request.timeout if request.timeout else float("inf")
     while True:
         message = running.receive(min(deadline, time.monotonic() + _LOOK))
-        if message == {} or (message and "done" in message):
+        if message == {} or (message and "result" in message):
             return None
         if message and "cell" in message:
             progress(Progress(message["cell"], message["cells"]))
@@ -126,7 +168,7 @@ def _stop(running: Child, why: Reason) -> Reason:
     """Have the child stop, and give it a moment to hand over what ran."""
     running.send({"stop": why})
     until = time.monotonic() + GRACE
-    while (message := running.receive(until)) and "done" not in message:
+    while (message := running.receive(until)) and "result" not in message:
         pass
     return why
 
@@ -154,7 +196,7 @@ def _result(folder: Path, running: Child, why: Reason | None) -> _Result:
 
 
 def _executed(request: Request, result: _Result, seconds: float, started: str) -> Executed:
-    notebook = {**request.source, "cells": _filled_in(request.source, result.cells)}
+    notebook = {**request.source, "cells": filled_in(request.source, result.cells)}
     stopped = _stopped(result, request)
     failed = _failed_cell(request.source, result, stopped) if result.failed else None
     return Executed(
@@ -181,56 +223,9 @@ def _stopped(result: _Result, request: Request) -> tuple[str, str] | None:
     return (name, result.message or "") if name else None
 
 
-def _filled_in(source: Mapping[str, Any], ran: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The source's cells with what they put out, and the injected cell where papermill put it.
-
-    Cells that did not run have no outputs, whatever the source had there.
-    """
-    left = {str(place): cell for place, cell in enumerate(source["cells"])}
-    known = {cell["id"] for cell in ran}
-    if not known <= left.keys():
-        # An injected cell of an earlier run gave way to the new one.
-        left = {place: cell for place, cell in left.items() if place in known or INJECTED not in _tags(cell)}
-    filled = []
-    for cell in ran:
-        if cell["id"] not in left:
-            filled.append(_injected(cell, source))
-            continue
-        while cell["id"] in left:
-            place = next(iter(left))
-            filled.append(_with_outputs(left.pop(place), cell if place == cell["id"] else {}))
-    return filled + [_with_outputs(cell, {}) for cell in left.values()]
-
-
-def _tags(cell: Mapping[str, Any]) -> list[str]:
-    metadata = cell.get("metadata")
-    tags = metadata.get("tags") if isinstance(metadata, Mapping) else None
-    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
-
-
 def _source(cell: Mapping[str, Any]) -> str:
     source = cell.get("source", "")
     return source if isinstance(source, str) else "".join(source)
-
-
-def _injected(cell: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
-    """The injected parameters cell, without papermill's metadata, with an id that is the same in every run."""
-    made = {
-        "cell_type": "code",
-        "execution_count": cell.get("execution_count"),
-        "metadata": {"tags": [INJECTED]},
-        "outputs": cell.get("outputs", []),
-        "source": cell["source"],
-    }
-    if source.get("nbformat_minor", 0) < 5:
-        return made
-    return {**made, "id": derived_id("code", INJECTED, 0, {cell.get("id") for cell in source["cells"]})}
-
-
-def _with_outputs(cell: Mapping[str, Any], ran: Mapping[str, Any]) -> dict[str, Any]:
-    if cell.get("cell_type") != "code":
-        return dict(cell)
-    return {**cell, "outputs": ran.get("outputs", []), "execution_count": ran.get("execution_count")}
 
 
 def _failed_cell(source: Mapping[str, Any], result: _Result, stopped: tuple[str, str] | None) -> FailedCell:

@@ -8,28 +8,26 @@ in the middle a success. Everything is written to `result.json` in the working d
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import math
 import os
 import signal
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nbpr import process
-from nbpr.engines import strays, watch
+from nbpr.engines import kernel, saving, strays, watch
 from nbpr.engines.caps import Caps
 from nbpr.engines.client import engine, markers_of, tags
+from nbpr.engines.imports import quick_imports
 from nbpr.engines.parent import Parent
-from nbpr.notebooks.notebook import INJECTED, quick_imports
+from nbpr.notebooks.notebook import INJECTED
 from nbpr.redaction import Redactor
 
-#: Longer socket paths are refused by the operating system.
-_SOCKET_PATH = 100
-#: How many messages wait to be read: few, since each may be large, from a kernel that waits for its reader; from
-#: others, whose messages are lost when there is no room for them, many.
-_WAITING = {True: 5, False: 100_000}
+#: How long what the kernel has said last may take to be taken in, once the parent is gone, in seconds.
+_LAST_SAVE = 5.0
 
 
 class Session:
@@ -42,6 +40,7 @@ class Session:
         self.group: int | None = None
         self.stopped: str | None = None
         self.is_ready = False
+        self.turn = threading.Event()
         self.nb: Any = None
         self.begun = 0
         self.failed: tuple[int, str, str] | None = None
@@ -50,29 +49,15 @@ class Session:
         self.caps = Caps(request["max_output"], request["max_run"], self.redactor.known)
         self.oom_kills = watch.oom_kills()
         self.passed: str | None = None
+        self.running: int | None = None
+        self.over = threading.Event()
+        self.saving = saving.Saving(request["partial"], self.so_far) if request["partial"] else None
 
     # -- the kernel ----------------------------------------------------------------------------------------
 
     def start_kernel(self) -> None:
         """Start the kernel's process; it gets ready by itself."""
-        import zmq.asyncio
-        from jupyter_client.manager import AsyncKernelManager
-        from jupyter_core.utils import run_sync
-
-        file = str(Path(os.environ["JUPYTER_RUNTIME_DIR"], "kernel.json").absolute())
-        # A socket file needs no port and shows no output to the network; ipykernel is known to take it, and nothing
-        # else gets into a sandbox.
-        sockets = (self.request["is_ipykernel"] and len(file) < _SOCKET_PATH) or self.request["is_sandboxed"]
-        self.kernel = AsyncKernelManager(
-            kernel_name=self.request["kernel"], connection_file=file, transport="ipc" if sockets else "tcp"
-        )
-        context = zmq.asyncio.Context()
-        context.setsockopt(zmq.RCVHWM, _WAITING[self.request["is_ipykernel"]])
-        self.kernel.client = functools.partial(self.kernel.client, context=context)
-        environment = {**self.request["environment"], strays.MARK: os.environ[strays.MARK]}
-        with Path("kernel.log").open("wb") as log:
-            start = run_sync(self.kernel.start_kernel)
-            start(cwd=self.request["cwd"], env=environment, stdout=log, stderr=log)
+        self.kernel = kernel.start(self.request)
         self.group = self.kernel.provisioner.pid
         self.parent.say(group=self.group)
         watch.Watch(os.getpid(), self.request["memory"], self.request["processes"], self.pass_limit)
@@ -92,16 +77,24 @@ class Session:
 
     def end_kernel(self) -> None:
         """Let the kernel shut down if all went well, so that what it holds open is closed; else end it."""
-        from jupyter_core.utils import run_sync
+        if self.kernel is not None:
+            kernel.end(self.kernel, well=self.failed is None and not self.stopped)
 
-        if self.kernel is not None and self.kernel.has_kernel:
-            well = self.failed is None and not self.stopped
-            run_sync(self.kernel.shutdown_kernel)(now=not well)
+    def hear(self, message: Mapping[str, Any]) -> None:
+        """Take in what the parent says."""
+        if "stop" in message:
+            self.stop(message["stop"])
+        self.turn.set()
 
     def stop(self, why: str) -> None:
         """Stop the run: without its kernel it ends by itself, and with everything that ran."""
         self.stopped = self.stopped or why
         self.kill_kernel()
+
+    def begin_notebook(self) -> None:
+        """The kernel is ready; no cell runs before the parent says so."""
+        self.is_ready = True
+        self.turn.wait()
 
     # -- the cells -----------------------------------------------------------------------------------------
 
@@ -119,6 +112,7 @@ class Session:
 
     def begin(self, index: int) -> None:
         """Note that a cell begins to run."""
+        self.running = index
         if not _is_injected(self.nb.cells[index]):
             self.begun += 1
             cells = sum(not self.is_left_out(cell) and not _is_injected(cell) for cell in self.nb.cells)
@@ -126,6 +120,9 @@ class Session:
 
     def end(self, index: int, cut: int) -> None:
         """Note that a cell has ended, and how many characters of its output are left out."""
+        self.running = None
+        if self.saving:
+            self.saving.changed()
         if cut:
             self.cut[self.nb.cells[index]["id"]] = cut
 
@@ -137,6 +134,27 @@ class Session:
         known = {int(each): each.name for each in signal.Signals}
         return f"the kernel died ({known[number]})" if number in known else "the kernel died"
 
+    def so_far(self) -> tuple[list[dict[str, Any]], tuple[int, str] | None]:
+        """The cells with what they have put out, the running one without; place and source of the one that failed."""
+        cells = self.cells
+        failed = self.failed and cells[self.failed[0]]
+        made = [
+            {**cell, "outputs": [], "execution_count": None} if place == self.running else dict(cell)
+            for place, cell in enumerate(cells)
+        ]
+        told = _known(made, self.redactor) if self.redactor.secrets else made
+        place = sum(not _is_injected(cell) for cell in cells[: self.failed[0]]) if self.failed else 0
+        return told, (place, failed["source"]) if failed else None
+
+    def leave(self) -> None:
+        """The parent is gone: end all that was started, and leave behind what has run, if that is wanted."""
+        self.stopped = self.stopped or "cancelled"
+        self.turn.set()
+        strays.end_below(os.getpid())
+        if self.saving and self.begun:
+            self.over.wait(_LAST_SAVE)
+            self.saving.save()
+
     # -- the run -------------------------------------------------------------------------------------------
 
     def run(self) -> dict[str, Any]:
@@ -147,6 +165,7 @@ class Session:
         except Exception as raised:  # noqa: BLE001 - whatever papermill, nbclient and kernels raise is an outcome
             error = raised
         reason, message = self._told(error)
+        self.over.set()
         told = {
             "reason": reason,
             "message": message,
@@ -244,10 +263,13 @@ def main() -> None:
     strays.adopt()
     if session.redactor.secrets:
         process.guard()
-    parent.listen(lambda message: session.stop(message["stop"]))
+    parent.listen(session.hear, session.leave)
     result = session.run()
+    if session.saving:
+        session.saving.end()
     Path("result.part").write_text(json.dumps(result), encoding="utf-8")
     Path("result.part").replace("result.json")
+    parent.say(result=True)
     session.end_kernel()
     strays.end_below(os.getpid())
     parent.say(done=True)

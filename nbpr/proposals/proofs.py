@@ -19,7 +19,7 @@ from nbpr.checks import at_levels, execute, format, reproduce, size  # noqa: A00
 from nbpr.checks import scraps as bounds
 from nbpr.checks.reproduce import CellVerdict
 from nbpr.config import Bound, Config
-from nbpr.engines import Progress
+from nbpr.engines import Progress, stem
 from nbpr.engines.nbval import Comparer
 from nbpr.findings import Finding, Verdict, verdict
 from nbpr.git.repository import Entry, Repository
@@ -170,7 +170,7 @@ class _Proving:
     # -- with runs -----------------------------------------------------------------------------------------
 
     def _run(self, findings: list[Finding]) -> Proof:
-        with ExitStack() as stack:
+        with stem.kept(), ExitStack() as stack:
             known = self._recalled(self.tree, self.after)
             verdicts = self._known_to_reproduce(known) if known else None
             # nbval gets ready while the notebook runs.

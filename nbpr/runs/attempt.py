@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,6 +15,7 @@ from typing import Any
 from nbpr import process, redaction
 from nbpr.config import Config
 from nbpr.engines import Executed, Request
+from nbpr.engines.execution import Partial
 from nbpr.errors import BadInput
 from nbpr.notebooks import notebook, scraps
 from nbpr.notebooks.notebook import Notebook
@@ -42,6 +43,7 @@ class Options:
     engine: str = "papermill"
     prepare_only: bool = False
     validating: bool = True
+    partial: Callable[[str], Partial] | None = None
 
 
 def check_parameters(source: Notebook, given: Mapping[str, Any]) -> None:
@@ -156,6 +158,7 @@ class Attempt:
             max_run=limits.max_run,
             sandbox=self.sandbox,
             secrets=self.secrets,
+            partial=self.options.partial(self.run_id) if self.options.partial else None,
         )
 
     @cached_property

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from nbpr.config import Config
+from nbpr.engines.execution import Partial
 from nbpr.errors import BadInput, NbprError, NotAllowed
 from nbpr.notebooks import notebook
 from nbpr.runs import reference
@@ -53,6 +57,34 @@ def _send(run: Run, output: Remote) -> None:
         _write(kept, run.whole_bytes)
         error.hint = f"the run is kept in {kept}" + (f"; {error.hint}" if error.hint else "")
         raise
+
+
+def partial_of(path: str, config: Config, root: Path, output: Place | None) -> Callable[[str], Partial]:
+    """Where what has run of a notebook is kept meanwhile, by the run's id: beside `output`, if that is wanted.
+
+    What goes to a storage is meanwhile kept in the current folder.
+    """
+
+    def partial(run_id: str) -> Partial:
+        if isinstance(output, Remote):
+            return Partial(Path.cwd() / f"{run_id}.partial.ipynb")
+        if output is not None:
+            return Partial(output.with_name(f"{output.stem}.partial{output.suffix}"))
+        place = root / reference.other_run_path(path, config, run_id)
+        return Partial(place, (place.with_name(".gitignore"), "*\n"))
+
+    return partial
+
+
+def drop_partial(partial: Partial, run: Run, root: Path) -> None:
+    """Take away what was kept meanwhile, the run itself being stored now; where it is that very file, that stays."""
+    if run.record.output is None or (root / run.record.output).absolute() == partial.place.absolute():
+        return
+    with suppress(OSError):
+        partial.place.unlink()
+        if partial.ignored and [*partial.place.parent.iterdir()] == [partial.ignored[0]]:
+            partial.ignored[0].unlink()
+            partial.place.parent.rmdir()
 
 
 def check_place(root: Path, path: str) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
 from nbpr.config import Config
 from nbpr.engines import FailedCell, Reason, Status
-from nbpr.notebooks.cell import Cell
-from nbpr.notebooks.notebook import INJECTED
+from nbpr.engines.filling import with_statuses
 from nbpr.runs import outputs, reference
 from nbpr.runs.interpreters import Environment
 from nbpr.runs.reference import OWN
@@ -85,21 +84,11 @@ class Run:
         """Everything that it put out, and what it was made from."""
         own = {"parameters": dict(self.record.parameters), "source_sha256": self.record.source_sha256}
         metadata = {**self.executed.get("metadata", {}), OWN: own}
-        cells = self.executed["cells"] if self.went_well else [*self._with_statuses()]
-        return reference.to_bytes({**self.executed, "cells": cells, "metadata": metadata})
-
-    def _with_statuses(self) -> Iterator[dict[str, Any]]:
-        """The cells, each with what became of it where papermill's readers look: completed, failed or pending."""
         failed = self.record.failed_cell
-        index = -1
-        for cell in self.executed["cells"]:
-            index += INJECTED not in Cell(cell).tags
-            is_failed = failed is not None and (index, Cell(cell).source) == (failed.index, failed.source)
-            status = "failed" if is_failed else "completed" if cell.get("execution_count") else "pending"
-            papermill = {"status": status, "exception": is_failed}
-            is_code = cell.get("cell_type") == "code"
-            metadata = {**Cell(cell).metadata, "papermill": papermill}
-            yield {**cell, "metadata": metadata} if is_code else cell
+        cells = self.executed["cells"]
+        if not self.went_well:
+            cells = [*with_statuses(cells, (failed.index, failed.source) if failed else None)]
+        return reference.to_bytes({**self.executed, "cells": cells, "metadata": metadata})
 
     @property
     def went_well(self) -> bool:

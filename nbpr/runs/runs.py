@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from nbpr import batch, engines, process
 from nbpr import config as configuration
 from nbpr.config import Config
-from nbpr.engines import Progress
+from nbpr.engines import Begun, Progress, stem
 from nbpr.errors import BadInput
 from nbpr.notebooks import notebook
 from nbpr.notebooks.clean import clean
@@ -20,8 +21,8 @@ from nbpr.notebooks.notebook import Notebook
 from nbpr.places import path_below, root_of
 from nbpr.runs import interpreters, reference
 from nbpr.runs.attempt import Attempt, Options, check_limits, check_parameters
-from nbpr.runs.interpreters import NoKernel
-from nbpr.runs.keeping import check_place, store, store_at
+from nbpr.runs.interpreters import Environment, NoKernel
+from nbpr.runs.keeping import check_place, drop_partial, partial_of, store, store_at
 from nbpr.runs.proven import Proven
 from nbpr.runs.record import Run, RunRecord
 from nbpr.runs.runkey import is_input, key_of
@@ -63,12 +64,14 @@ def execute(
     stop: threading.Event | None = None,
     proven: Proven | None = None,
     notes: Callable[[], Iterable[str]] = tuple,
+    turn: batch.Turn | None = None,
 ) -> Run:
     """Run the notebook `source`, which lies at `path` (POSIX) below `root`, and write nothing in the repository.
 
-    What went well is kept in the cache of `proven`, if there is one; `notes` are asked for when it has run.
-    What goes wrong in the notebook or with its kernel stands in the record. Raises `BadInput` for an unknown
-    parameter, engine or interpreter, `Missing` where a package is not installed.
+    What went well is kept in the cache of `proven`, if there is one; `notes` are asked for when it has run. Its kernel
+    starts at once, its cells when it is its `turn`. What goes wrong in the notebook or with its kernel stands in the
+    record. Raises `BadInput` for an unknown parameter, engine or interpreter, `Missing` where a package is not
+    installed.
     """
     engine = engines.named(options.engine)
     engine.check()
@@ -81,14 +84,25 @@ def execute(
     except NoKernel as error:
         return tried.without_kernel(error)
 
-    def carry_out() -> Run:
-        with ThreadPoolExecutor(1) as beside:
-            environment = beside.submit(interpreters.environment, choice)
-            executed = engine.run(tried.request(choice), progress, stop)
-            run = tried.run(executed, choice, environment.result())
-            return replace(run, notes=(*run.notes, *notes()))
+    with ExitStack() as stack:
+        # The kernel starts while it is looked up what the run hangs on, and while others have their turn.
+        ready = stack.enter_context(engine.ready(tried.request(choice)))
 
-    return proven.carried_out(tried, choice, carry_out) if proven else carry_out()
+        def described(begun: Begun) -> Environment:
+            begun.wait()
+            return interpreters.environment(choice)
+
+        def carry_out() -> Run:
+            with ThreadPoolExecutor(1) as beside, Begun(progress) as begun:
+                with turn.taken() if turn else nullcontext():
+                    environment = beside.submit(described, begun)
+                    executed = ready.run(begun, stop)
+                begun.end()
+                run = tried.run(executed, choice, environment.result())
+                ready.end()
+                return replace(run, notes=(*run.notes, *notes()))
+
+        return proven.carried_out(tried, choice, carry_out) if proven else carry_out()
 
 
 def recall(
@@ -188,27 +202,30 @@ def run_jobs(
         check_parameters(sources[job.path], job.parameters or {})
     places = _places(sources, output)
 
-    def one(job: Job, stop: threading.Event) -> Run:
+    def one(job: Job, turn: batch.Turn) -> Run:
         def told(progress: Progress) -> None:
             if ways.follow is not None:
                 ways.follow(job.name, progress)
 
         own = replace(options, parameters=job.parameters)
-        own = replace(own, validating=_makes_reference(own, output))
+        partial = partial_of(job.path, config.for_notebook(job.path), root, places.get(job.path))
+        own = replace(own, validating=_makes_reference(own, output), partial=partial)
         asked = (sources[job.path], job.path, root, config, own)
-        run = recall(*asked, ways.proven) or execute(*asked, told, stop, ways.proven)
+        run = recall(*asked, ways.proven) or execute(*asked, told, turn.stop, ways.proven, turn=turn)
         run = store(run, root) if output is None else store_at(run, places[job.path])
+        drop_partial(partial(run.record.run_id), run, root)
         if ways.ended is not None:
             ways.ended(job.name, run)
         return run
 
-    return batch.results(
-        one,
-        jobs,
-        config.execute.jobs or batch.default_jobs(),
-        is_enough=lambda run: not (ways.keep_going or run.went_well),
-        executor=ways.executor,
-    )
+    with stem.kept():
+        return batch.results(
+            one,
+            jobs,
+            config.execute.jobs or batch.default_jobs(),
+            is_enough=lambda run: not (ways.keep_going or run.went_well),
+            executor=ways.executor,
+        )
 
 
 def _sources(paths: Sequence[str], root: Path, config: Config, output: Place | None) -> dict[str, Notebook]:

@@ -5,7 +5,6 @@ One execution serves all of it: nbval compares what papermill recorded.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -13,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nbpr import batch
+from nbpr import batch, process
 from nbpr import config as configuration
 from nbpr.checks import CHECKS, at_levels
 from nbpr.checks.reference import State, differing
 from nbpr.checks.reproduce import CellVerdict
 from nbpr.config import Config
-from nbpr.engines import Progress
+from nbpr.engines import Begun, Progress, stem
 from nbpr.engines.nbval import Comparer, sanitize_file
 from nbpr.errors import BadInput
 from nbpr.findings import Finding, Verdict, verdict
@@ -98,19 +97,22 @@ def validate(
         if not (root / path).is_file():
             raise BadInput(f"{path}: no such file")
 
-    def one(path: str, stop: threading.Event) -> Validated:
+    def one(path: str, turn: batch.Turn) -> Validated:
         def told(progress: Progress) -> None:
             if follow is not None:
                 follow(path, progress)
 
         own = config.for_notebook(path)
-        found = _Validating(path, root, own, options, proven).validated(told, stop)
+        found = _Validating(path, root, own, options, proven).validated(told, turn)
         if ended is not None:
             ended(path, found)
         return found
 
     jobs = config.execute.jobs or batch.default_jobs()
-    found = batch.results(one, list(dict.fromkeys(paths)), jobs, is_enough=lambda each: not keep_going and each.failed)
+    with stem.kept():
+        found = batch.results(
+            one, list(dict.fromkeys(paths)), jobs, is_enough=lambda each: not keep_going and each.failed
+        )
     return Validation(tuple(each for each in found if each is not None))
 
 
@@ -132,7 +134,7 @@ class _Validating:
     options: Options
     proven: Proven | None
 
-    def validated(self, told: Callable[[Progress], None], stop: threading.Event) -> Validated:
+    def validated(self, told: Callable[[Progress], None], turn: batch.Turn) -> Validated:
         data = (self.root / self.path).read_bytes()
         try:
             source = notebook.parse(data, self.path)
@@ -144,12 +146,17 @@ class _Validating:
             if run is not None:
                 well_formed = self._well_formed(data)
                 return self._judged([*well_formed, *findings_of(run), *expectation.findings(run)], run)
-            with ThreadPoolExecutor(1) as beside:
+            with ThreadPoolExecutor(1) as beside, Begun(told) as begun:
                 # While the notebook runs, nbval gets ready in its process, and nbformat's schema is checked here.
                 expectation.get_ready()
-                checked = beside.submit(self._well_formed, data)
-                run = runs.execute(*asked, told, stop, self.proven)
+                checked = beside.submit(self._in_time, data, begun)
+                run = runs.execute(*asked, begun, turn.stop, self.proven, turn=turn)
+                begun.end()
                 return self._judged([*checked.result(), *findings_of(run), *expectation.findings(run)], run)
+
+    def _in_time(self, data: bytes, begun: Begun) -> list[Finding]:
+        begun.wait()
+        return self._well_formed(data)
 
     def _well_formed(self, data: bytes) -> list[Finding]:
         if self.proven is None:
@@ -203,7 +210,7 @@ class Expectation:
     def get_ready(self) -> None:
         """Have nbval start, in a process of its own, if there is something to compare with."""
         if self._state == "in step" and self._comparer is None:
-            self._comparer = self._stack.enter_context(Comparer())
+            self._comparer = self._stack.enter_context(Comparer(process.kernel_environment(self._config.execute.env)))
 
     def findings(self, run: Run) -> list[Finding]:
         """How a run keeps to it: whether the reference run is of this source, and nbval's verdicts on each cell."""

@@ -48,13 +48,13 @@ def shared(tmp_path: Path, base_run: bytes) -> Repository:
 def kernels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every kernel that was started, by its run."""
     started: list[str] = []
-    run = Papermill.run
+    ready = Papermill.ready
 
     def counted(self: Papermill, request: object, *rest: object, **more: object) -> object:
         started.append(str(request))
-        return run(self, request, *rest, **more)  # type: ignore[arg-type]
+        return ready(self, request, *rest, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Papermill, "run", counted)
+    monkeypatch.setattr(Papermill, "ready", counted)
     return started
 
 

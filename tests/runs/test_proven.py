@@ -33,17 +33,17 @@ QUICK = Config(execute=config.Execute(sandbox="none", jobs=2))
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The parameters of every run that a kernel was started for, and nbval's comparisons."""
     found: list[str] = []
-    run, enter = Papermill.run, Comparer.__enter__
+    ready, enter = Papermill.ready, Comparer.__enter__
 
     def counting(self: Papermill, request: Any, *rest: Any) -> Any:
         found.append(f"kernel {json.dumps(dict(request.parameters))}")
-        return run(self, request, *rest)
+        return ready(self, request, *rest)
 
     def comparing(self: Comparer) -> Comparer:
         found.append("nbval")
         return enter(self)
 
-    monkeypatch.setattr(Papermill, "run", counting)
+    monkeypatch.setattr(Papermill, "ready", counting)
     monkeypatch.setattr(Comparer, "__enter__", comparing)
     return found
 

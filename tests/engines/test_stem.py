@@ -1,0 +1,148 @@
+"""Stems: children forked from a process that has imported what takes long, each a process like any other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from nbpr import process
+from nbpr.engines import stem, strays
+from nbpr.engines.child import child, private_folder
+from tests.kernels import left_of, notebook, run, texts
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stems are for Linux")
+
+ENVIRONMENT = process.kernel_environment()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    for _ in range(400):
+        if holds():
+            return
+        time.sleep(0.05)
+    raise AssertionError("still not so after 20 s")
+
+
+def test_there_is_none_unless_somebody_keeps_one() -> None:
+    assert stem.at_hand(ENVIRONMENT) is None
+    with stem.kept():
+        with stem.kept():
+            first = stem.at_hand(ENVIRONMENT)
+        assert first is not None
+        assert stem.at_hand({**ENVIRONMENT, strays.MARK: "a run's own", "JUPYTER_PATH": "/x"}) is first
+        assert stem.at_hand({**ENVIRONMENT, "OTHER": "1"}) is not first
+    assert stem.at_hand(ENVIRONMENT) is None
+    assert first.pid not in [each.pid for each in psutil.process_iter()]
+
+
+@pytest.mark.kernel
+def test_a_run_from_a_stem_is_a_run_like_any_other(tmp_path: Path) -> None:
+    seen = "import os, sys\nprint(os.getsid(0) == os.getpid(), os.getcwd(), 'papermill' in sys.modules)"
+    seeds = "import sys\nprint(hash('a text'), sys.flags.hash_randomization)"
+    with stem.kept(ENVIRONMENT):
+        found = [run(notebook(seen, seeds), tmp_path) for _ in range(2)]
+    assert [each.status for each in found] == ["success", "success"]
+    assert texts(found[0].notebook)[0] == f"True {tmp_path} False\n"
+    # A kernel is a program started anew: what hangs on the order of a set does not repeat itself.
+    assert texts(found[0].notebook)[1] != texts(found[1].notebook)[1]
+
+
+@pytest.mark.kernel
+def test_one_without_its_stem_goes_on_and_the_next_is_started_as_a_program(tmp_path: Path) -> None:
+    with stem.kept(ENVIRONMENT):
+        at_hand = stem.at_hand(ENVIRONMENT)
+        assert at_hand is not None
+
+        def kill(_: object) -> None:
+            strays.kill([at_hand.pid])
+
+        assert run(notebook("print(1)"), tmp_path, progress=kill).status == "success"
+        assert run(notebook("print(1)"), tmp_path).status == "success"
+
+
+def test_it_has_one_thread_once_all_is_imported() -> None:
+    # Past another thread nothing can be forked; a library that starts one at its import would make all slow.
+    with stem.kept(ENVIRONMENT):
+        at_hand = stem.at_hand(ENVIRONMENT)
+        assert at_hand is not None
+        maps = Path(f"/proc/{at_hand.pid}/stat")
+        # It waits, and uses no processor, when it has imported everything.
+        until(lambda: maps.read_text().rpartition(")")[2].split()[0] == "S" and _is_idle(at_hand.pid))
+        assert len(list(Path(f"/proc/{at_hand.pid}/task").iterdir())) == 1
+
+
+def _is_idle(pid: int) -> bool:
+    before = psutil.Process(pid).cpu_times()
+    time.sleep(0.3)
+    return before[:2] == psutil.Process(pid).cpu_times()[:2] and before.user > 0.1
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from nbpr import process
+from nbpr.engines import stem
+from nbpr.engines.child import child, private_folder
+environment = process.kernel_environment(["NBPR_HERE"])
+with stem.kept(environment), private_folder() as folder:
+    if sys.argv[1] == "with a child":
+        with child("nbpr.engines.papermill_child", folder, environment, "m") as begun:
+            begun.receive(time.monotonic() + 1)
+            print("ready", flush=True)
+            time.sleep(60)
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("which", ["with a child", "with a folder alone"])
+def test_nothing_is_left_when_its_parent_is_killed(tmp_path: Path, which: str) -> None:
+    mark = f"stem-{os.getpid()}-{which}"
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "NBPR_HERE": mark}
+    words = [sys.executable, "-c", KILLED, which]
+    ours = subprocess.Popen(words, stdout=subprocess.PIPE, env=environment, cwd=Path(__file__).parents[2])
+    assert ours.stdout is not None
+    assert ours.stdout.readline() == b"ready\n"
+    assert list(tmp_path.iterdir())
+    ours.send_signal(signal.SIGKILL)
+    ours.communicate()
+    until(lambda: not list(tmp_path.iterdir()) and not _of(mark))
+
+
+def _of(mark: str) -> list[int]:
+    found = []
+    for each in psutil.process_iter():
+        try:
+            if each.environ().get("NBPR_HERE") == mark:
+                found.append(each.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_a_child_that_fails_says_so_in_its_log() -> None:
+    with (
+        stem.kept(ENVIRONMENT),
+        private_folder() as folder,
+        child("nbpr.no_such_module", folder, ENVIRONMENT, "m") as started,
+    ):
+        assert started.receive(time.monotonic() + 20) == {}
+        assert "No module named" in started.last_words
+    assert left_of("m") == []
+
+
+def test_a_child_is_forked_where_there_is_a_stem() -> None:
+    with stem.kept(ENVIRONMENT), private_folder() as folder:
+        at_hand = stem.at_hand(ENVIRONMENT)
+        with child("nbpr.engines.nbval_child", folder, ENVIRONMENT, "m") as begun:
+            assert at_hand is not None
+            assert psutil.Process(begun.pid).ppid() == at_hand.pid
+    assert left_of("m") == []
