@@ -13,6 +13,7 @@ import select
 import shutil
 import socket
 import sys
+import time
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
@@ -33,6 +34,9 @@ _STEPS = (
     "pytest",
     "nbval.plugin",
 )
+_RUNS = "papermill.execute"
+#: How long it leaves the cores to a child that has to import that itself, and to its kernel, in seconds.
+_REST = 0.7
 
 
 def main() -> None:
@@ -43,8 +47,10 @@ def main() -> None:
     watches: dict[int, int] = {}
     folders: list[str] = []
     heard = wanted.fileno()
+    rests_until = 0.0
     while True:
-        ready = select.select([heard, *watches], [], [], 0 if left else None)[0]
+        rest = max(0.0, rests_until - time.monotonic()) if left else None
+        ready = select.select([heard, *watches], [], [], rest)[0]
         for watch in (each for each in ready if each != heard):
             os.waitpid(watches.pop(watch), 0)  # so that what it took is counted as ours, and as our parent's
             os.close(watch)
@@ -58,7 +64,9 @@ def main() -> None:
                 continue
             watch, pid = _fork(wanted, asked, descriptors, watches)
             watches[watch] = pid
-        elif left:
+            if _RUNS in left:
+                rests_until = time.monotonic() + _REST
+        elif left and not ready:
             # What is not installed is told of by the child that wants it.
             with contextlib.suppress(Exception):
                 import_module(left.pop(0))

@@ -71,8 +71,8 @@ def test_a_few(project: Path, victim: str) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(8 * 3600)
 def test_a_thousand(project: Path) -> None:
-    log = os.environ.get("NBPR_TRIALS_LOG")
-    for number in range(int(os.environ.get("NBPR_TRIALS_FROM", "0")), int(os.environ.get("NBPR_TRIALS", "1000"))):
+    log = os.environ.get("TRIALS_LOG")
+    for number in range(int(os.environ.get("TRIALS_FROM", "0")), int(os.environ.get("TRIALS", "1000"))):
         told = trial(project, random.Random(number))
         if log:
             with Path(log).open("a", encoding="utf-8") as file:
