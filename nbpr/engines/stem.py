@@ -28,7 +28,7 @@ from nbpr.engines import strays
 #: More than this is not sent to a stem: sockets take only so much at a time.
 _MESSAGE = 100_000
 #: How long a stem may take to fork. It may be importing: the largest step of that takes a good part of a second.
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 #: How long one that is not needed any more may take to end.
 _LAST = 1.0
 #: What of a child's environment is another one for each. Nothing that a stem imports looks at it before the fork.

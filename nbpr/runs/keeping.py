@@ -77,14 +77,17 @@ def partial_of(path: str, config: Config, root: Path, output: Place | None) -> C
 
 
 def drop_partial(partial: Partial, run: Run, root: Path) -> None:
-    """Take away what was kept meanwhile, the run itself being stored now; where it is that very file, that stays."""
-    if run.record.output is None or (root / run.record.output).absolute() == partial.place.absolute():
+    """Take away what was kept meanwhile, the run itself being stored now; where that is the very file, it stays."""
+    if run.record.output is None:
         return
+    is_run = (root / run.record.output).absolute() == partial.place.absolute()
     with suppress(OSError):
-        partial.place.unlink()
-        if partial.ignored and [*partial.place.parent.iterdir()] == [partial.ignored[0]]:
-            partial.ignored[0].unlink()
-            partial.place.parent.rmdir()
+        if partial.ignored is not None:
+            partial.ignored[0].unlink(missing_ok=is_run)
+        if not is_run:
+            partial.place.unlink()
+            if partial.ignored is not None:
+                partial.place.parent.rmdir()
 
 
 def check_place(root: Path, path: str) -> None:
