@@ -172,7 +172,7 @@ class Expectation:
     def __init__(
         self,
         source: Notebook,
-        expected: Mapping[str, Any] | None,
+        expected: dict[str, Any] | None,
         state: State,
         config: Config,
         proven: Proven | None = None,
@@ -194,11 +194,26 @@ class Expectation:
         A run that is of another source, or cannot be read, is not compared with: its outputs are not expected here.
         """
         place = root / reference.run_path(source.name, config)
-        expected, state = _expected(place, source, config)
+        data = place.read_bytes() if place.is_file() else None
+        with cls.of_run(source, data, config, root, proven) as made:
+            yield made
+
+    @classmethod
+    @contextmanager
+    def of_run(
+        cls, source: Notebook, data: bytes | None, config: Config, rules: Path, proven: Proven | None = None
+    ) -> Iterator[Expectation]:
+        """The same of a reference run's bytes, None for none; the sanitize file is below `rules`."""
+        expected, state = _expected(data, source, config)
         made = cls(source, expected, state, config, proven)
-        made._sanitize_with = sanitize_file(root / config.sanitize_with) if config.sanitize_with else None
+        made._sanitize_with = sanitize_file(rules / config.sanitize_with) if config.sanitize_with else None
         with made._stack:
             yield made
+
+    @property
+    def in_step(self) -> dict[str, Any] | None:
+        """The reference run, if it is of this source."""
+        return self._expected if self._state == "in step" else None
 
     def get_ready(self) -> None:
         """Have nbval start, in a process of its own, if there is something to compare with."""
@@ -232,11 +247,10 @@ class Expectation:
         return self._comparer.compare(expected, run.reference, self._sanitize_with)
 
 
-def _expected(place: Path, source: Notebook, config: Config) -> tuple[dict[str, Any] | None, State]:
-    if not place.is_file():
+def _expected(data: bytes | None, source: Notebook, config: Config) -> tuple[dict[str, Any] | None, State]:
+    if data is None:
         return None, "missing"
-    try:
-        expected = reference.load(place.read_bytes(), place.name)
-    except BadInput:
+    expected = reference.readable(data, source.name)
+    if expected is None:
         return None, "out of step"
     return expected, "in step" if reference.in_step(expected, source, config.parameters) else "out of step"

@@ -1,0 +1,157 @@
+"""The revisions of a gate: the head that is judged, the base whose rules hold, and where head left it.
+
+A clone that CI made may have one commit only. What is missing is fetched, as little as there need be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nbpr.errors import BadInput, NbprError, NotAllowed, OutOfReach
+from nbpr.gate.occasion import Occasion
+from nbpr.git.branches import Branches
+from nbpr.git.repository import NOTHING, Repository
+
+#: How many commits more are asked for, before all of them are.
+_STEPS = (50, 500)
+
+_WHOLE = "fetch the whole history: fetch-depth: 0 at actions/checkout, or git fetch --unshallow"
+
+
+@dataclass(frozen=True)
+class Revisions:
+    """The commits of a gate. `base` is where the rules are, None where there is none; `start` is where head left it."""
+
+    head: str
+    base: str | None
+    start: str | None
+    notes: tuple[str, ...] = ()
+
+
+def settle(repository: Repository, occasion: Occasion, remote: str | None) -> Revisions:
+    """The commits of an occasion, fetched where they are missing.
+
+    Without a base it is the branch that head goes into, else the default branch. Raises `BadInput` for a revision
+    that is not there, and for a history that cannot be had.
+    """
+    reach = _Reach(repository, remote, occasion)
+    head = reach.head()
+    base, notes = reach.base(head)
+    if base is None:
+        return Revisions(head, None, None, (*notes, "there is no base: every notebook counts as new"))
+    start = reach.start(base, head)
+    if start is None:
+        notes = (*notes, "base and head have no common history: every notebook counts as new")
+    return Revisions(head, base, start, notes)
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """How commits are come by, here and on the remote."""
+
+    repository: Repository
+    remote: str | None
+    occasion: Occasion
+
+    def head(self) -> str:
+        wanted = self.occasion.head
+        if wanted is None:
+            if self.repository.head is None:
+                raise BadInput("this repository has no commits yet", hint="commit the notebooks once")
+            return self.repository.head
+        further = [f"refs/pull/{self.occasion.pull}/head"] if self.occasion.pull else []
+        found = self._commit(wanted, *further)
+        if found is None:
+            raise BadInput(f"--head {wanted}: there is no such commit", hint=_WHOLE if self._is_cut else None)
+        return found
+
+    def base(self, head: str) -> tuple[str | None, tuple[str, ...]]:
+        wanted = self.occasion.base
+        if wanted is not None and set(wanted) != {"0"}:
+            found = self._commit(wanted)
+            if found is not None:
+                return found, ()
+            if self.occasion.base_branch is None:
+                raise BadInput(f"--base {wanted}: there is no such commit", hint=_WHOLE if self._is_cut else None)
+        named = self.occasion.base_branch
+        found = self._branch(named) if named else self._default()
+        if found is None and named is not None and wanted is None:
+            raise BadInput(f"--base {named}: there is no such branch")
+        gone = wanted is not None and set(wanted) != {"0"} and found is not None
+        notes = (f"the commit {wanted} is gone; the base is {named} instead",) if gone else ()
+        # A first push: what the branch itself holds is no base for it.
+        return (None if found == head and wanted is not None and set(wanted) == {"0"} else found), notes
+
+    def start(self, base: str, head: str) -> str | None:
+        found = self.repository.merge_base(base, head)
+        if found is not None or not self._is_cut or self.remote is None:
+            return found
+        try:
+            for count in _STEPS:
+                self.repository.fetch_history(self.remote, base, head, how=f"--deepen={count}")
+                found = self.repository.merge_base(base, head)
+                if found is not None or not self._is_cut:
+                    return found
+            self.repository.fetch_history(self.remote, base, head, how="--unshallow")
+        except (OutOfReach, NotAllowed, BadInput) as error:
+            message = f"where head left its base is not known in this clone: {error.message}"
+            raise BadInput(message, hint=_WHOLE) from None
+        return self.repository.merge_base(base, head)
+
+    @property
+    def _is_cut(self) -> bool:
+        return self.repository.is_shallow
+
+    def _commit(self, wanted: str, *further: str) -> str | None:
+        """A commit by any name that git knows, fetched by its id where it is missing."""
+        found = self.repository.resolve(wanted) or self._branch_here(wanted)
+        if found is not None or self.remote is None or wanted == NOTHING:
+            return found
+        full = len(wanted) == 40 and all(sign in "0123456789abcdef" for sign in wanted)
+        for name in (wanted, *further) if full else ():
+            if self._fetched(name) and self.repository.resolve(wanted):
+                return self.repository.resolve(wanted)
+        return self._branch(wanted) if not full else None
+
+    def _fetched(self, name: str) -> bool:
+        assert self.remote is not None
+        try:
+            self.repository.fetch_history(self.remote, name, how="--depth=1" if self._is_cut else "--deepen=0")
+        except NbprError:
+            return False
+        return True
+
+    def _branch(self, name: str) -> str | None:
+        """Where a branch is now, on the remote if there is one."""
+        if self.remote is None:
+            return self._branch_here(name)
+        space = f"refs/nbpr/remotes/{self.remote}/heads/{self.repository.branch_name(name)}"
+        depth = "--depth=1" if self._is_cut else None
+        try:
+            if depth is None:
+                self.repository.fetch(self.remote, f"+refs/heads/{name}:{space}")
+            else:
+                self.repository.fetch_history(self.remote, f"+refs/heads/{name}:{space}", how=depth)
+        except BadInput:
+            return None
+        except NbprError:
+            return self._branch_here(name)  # without the network, what was fetched last
+        return self.repository.refs(space).get(space)
+
+    def _branch_here(self, name: str) -> str | None:
+        spaces = [f"refs/remotes/{self.remote}/{name}"] if self.remote else []
+        for ref in (*spaces, f"refs/heads/{name}"):
+            found = self.repository.refs(ref).get(ref)
+            if found is not None:
+                return found
+        return None
+
+    def _default(self) -> str | None:
+        branches = Branches(self.repository, self.remote)
+        try:
+            name = branches.default()
+        except BadInput:
+            return None
+        except NbprError:
+            name = branches.known_default()
+        return self._branch(name)

@@ -1,0 +1,71 @@
+"""What a gate's result is in words: the report that renderers take, and the line of a commit status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nbpr.gate.result import GateResult, Judged
+from nbpr.render.report import Link, Report, ScrapRow
+
+#: What the sticky comment is known by.
+KEY = "gate"
+#: Of a run's record what is another value each time: left out of what is posted, so that the same is the same text.
+_PASSING = ("duration_seconds", "started", "finished", "run_id", "cached", "environment")
+
+
+def report(result: GateResult, links: tuple[Link, ...] = ()) -> Report:
+    """What there is to say of a result, for every renderer; the same text for the same result."""
+    return Report(
+        key=KEY,
+        verdict=result.verdict,
+        operation=summary(result),
+        diffs=tuple(each.diff for each in result.notebooks if each.diff is not None and each.diff.differs),
+        findings=result.all_findings,
+        scraps=tuple(
+            ScrapRow(each.path, row["name"], row["before"], row["after"], bound=each.bounds.get(row["name"], ""))
+            for each in result.notebooks
+            for row in each.scraps
+        ),
+        runs=tuple(
+            {key: value for key, value in each.run.items() if key not in _PASSING}
+            for each in result.notebooks
+            if each.run is not None and each.run["status"] != "success"
+        ),
+        links=links,
+        notes=tuple(_notes(result)),
+        checks=tuple(dict.fromkeys(check for each in result.notebooks for check in each.checks)),
+    )
+
+
+def _notes(result: GateResult) -> Iterator[str]:
+    if result.skipped:
+        yield f"Skipped {result.skipped}: nothing was looked at."
+    elif not result.notebooks:
+        yield "No notebook changed, and none hangs on what did."
+    yield from (f"{each.path}: {each.verdict}; {each.why}" for each in result.notebooks if each.why)
+    yield from result.notes
+
+
+def summary(result: GateResult) -> str:
+    """The result in one line: `failed: 2 of 5 notebooks`."""
+    if result.skipped:
+        return f"skipped {result.skipped}"
+    count = len(result.notebooks)
+    failed = sum(each.verdict == "failed" for each in result.notebooks)
+    if result.verdict == "failed":
+        if failed:
+            return f"failed: {failed} of {_counted(count)}"
+        return "failed: " + next(each.message for each in result.findings if each.level == "error")[:100]
+    return f"passed: {_counted(count)}" if count else "passed: no notebook changed"
+
+
+def _counted(count: int) -> str:
+    return f"{count} notebook{'' if count == 1 else 's'}"
+
+
+def of_one(judged: Judged) -> str:
+    """One notebook's result in one line."""
+    errors = [finding for finding in judged.findings if finding.level == "error"]
+    if not errors:
+        return "passed" if judged.change != "deleted" else "passed: taken away"
+    return f"failed: {', '.join(dict.fromkeys(finding.check for finding in errors))}"
