@@ -86,7 +86,7 @@ notebooks.runstate
 config
 places
 findings
-process runs.runcache batch
+process runs.runcache batch cienv
 git.locks steps
 errors
 redaction
