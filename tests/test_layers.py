@@ -20,6 +20,7 @@ executor
 demo
 proposals.proposals pulls sync
 reviews
+gate
 proposals.announcements
 proposals.messages
 proposals.proofs
@@ -29,7 +30,7 @@ proposals.plans
 proposals.workingcopy
 proposals.merging
 inspection
-runs.validation comparison setup.doctor
+runs.validation runs.treeruns comparison setup.doctor
 ranges history
 diffdriver mergedriver
 setup.setup setup.usersetup setup.driverstate
@@ -49,7 +50,7 @@ forges.pullrequest
 git.pushed
 git.staging
 git.checkout
-git.branches
+git.branches git.changes
 git.tracked setup.hooks runs.presence
 git.worktrees
 git.repository
@@ -76,6 +77,7 @@ notebooks.edits
 notebooks.bench notebooks.editlist
 diff
 notebooks.clean notebooks.scraps notebooks.parameters notebooks.markers notebooks.celltext notebooks.allowlist
+notebooks.imports
 notebooks.assignments
 notebooks.notebook
 notebooks.cell

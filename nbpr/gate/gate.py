@@ -52,7 +52,7 @@ class Watcher(Protocol):
 class Wanted:
     """What a gate is asked for: the occasion, settings that flags give, and whether to look at every notebook.
 
-    `accepted` is the file of accepted findings, if not the configured one.
+    `accepted` is the file of accepted findings, if not the configured one. Without `fetches`, what is here has to do.
     """
 
     occasion: Occasion = field(default_factory=Occasion)
@@ -60,6 +60,7 @@ class Wanted:
     every: bool = False
     accepted: str | None = None
     remote: str | None = None
+    fetches: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,12 @@ class Ground:
     theirs: Settings
     scope: Scope
     findings: tuple[Finding, ...] = ()
+    is_fork: bool = False
 
     def config_of(self, subject: Subject) -> Config:
         """The settings that hold for a notebook."""
-        return rules.obeyed(self.rules.config, self.theirs.config, subject.path, subject.before)
+        sides = (self.rules.config, self.theirs.config)
+        return rules.obeyed(*sides, subject.path, subject.before, is_fork=self.is_fork)
 
 
 def run(repository: Repository, wanted: Wanted, watcher: Watcher) -> GateResult:
@@ -86,18 +89,22 @@ def run(repository: Repository, wanted: Wanted, watcher: Watcher) -> GateResult:
         skipped = asked_to_skip(repository, wanted.occasion, ground)
         if skipped.skipped:
             return skipped
-        cases = _cases(repository, ground)
-        judged = _judged(cases, ground.rules.config, watcher)
+        judged = _judged(cases(repository, ground), ground.rules.config, watcher)
+    return result(ground, judged, skipped.findings)
+
+
+def result(ground: Ground, judged: Iterable[Judged], findings: Iterable[Finding]) -> GateResult:
+    """The result, with what base accepts as notes."""
     accepted = ground.rules.accepted
     notebooks = tuple(replace(each, findings=tuple(accepted.applied(each.findings))) for each in judged)
-    findings = tuple(accepted.applied((*ground.findings, *skipped.findings)))
-    return GateResult(ground.at.base, ground.at.head, notebooks, findings, notes=ground.at.notes)
+    every = tuple(accepted.applied((*ground.findings, *findings)))
+    return GateResult(ground.at.base, ground.at.head, notebooks, every, notes=ground.at.notes)
 
 
 def found(repository: Repository, wanted: Wanted, folder: Path) -> Ground:
     """What there is to be judged, and by which rules; nothing runs."""
     remote = repository.remote(wanted.remote)
-    at = revisions.settle(repository, wanted.occasion, remote)
+    at = revisions.settle(repository, wanted.occasion, remote, fetches=wanted.fetches)
     asked = (wanted.overrides, wanted.accepted)
     base = rules.read(repository, at.base, folder / "rules", *asked)
     theirs = rules.read_or_tell(repository, at.head, folder / "theirs", *asked)
@@ -115,7 +122,8 @@ def found(repository: Repository, wanted: Wanted, folder: Path) -> Ground:
         findings += _lost(before, theirs, _place(repository, at.head))
     looked_at = scope.find(repository, at, base, theirs, every=wanted.every)
     findings += looked_at.findings
-    return Ground(at, base, before, theirs, looked_at, tuple(at_levels(findings, base.config)))
+    told = tuple(at_levels(findings, base.config))
+    return Ground(at, base, before, theirs, looked_at, told, wanted.occasion.is_fork)
 
 
 def _note(message: str) -> Finding:
@@ -147,26 +155,26 @@ def asked_to_skip(repository: Repository, occasion: Occasion, ground: Ground) ->
     if SKIP in message:
         asked.append(("commit", f"by {SKIP} in the commit's message"))
     allowed = {"never": (), "label": ("label",), "commit": ("label", "commit")}[gate.skip]
-    result = GateResult(ground.at.base, ground.at.head)
+    empty = GateResult(ground.at.base, ground.at.head)
     for kind, how in asked:
         if kind in allowed:
             note = Finding("weakened", "note", "", f"skipped {how}: nothing was looked at")
-            return replace(result, findings=(note,), skipped=how)
+            return replace(empty, findings=(note,), skipped=how)
     refused = (f'asked to be skipped {how}, which gate.skip = "{gate.skip}" does not allow' for _, how in asked)
-    return replace(result, findings=tuple(map(_note, refused)))
+    return replace(empty, findings=tuple(map(_note, refused)))
 
 
 # -- the notebooks -----------------------------------------------------------------------------------------
 
 
-def _cases(repository: Repository, ground: Ground) -> list[Case]:
+def cases(repository: Repository, ground: Ground) -> list[Case]:
     """The notebooks with all that git holds of them: objects are read here, in one thread."""
     at, config = ground.at, ground.rules.config
     tree = repository.tree_of(at.head)
     tracked = {entry.path: entry.sha for entry in repository.entries(at.head)}
     proven = proven_in(repository, config, tree)
     told = tuple(ground.findings)
-    cases = []
+    made = []
     for subject in ground.scope.subjects:
         own = ground.config_of(subject)
         runs = TreeRuns(repository, own, at.head, tree, tracked, proven)
@@ -184,8 +192,8 @@ def _cases(repository: Repository, ground: Ground) -> list[Case]:
             sanitizing=sanitizing,
             runs=runs,
         )
-        cases.append(case)
-    return cases
+        made.append(case)
+    return made
 
 
 def _sides(repository: Repository, ground: Ground, subject: Subject, own: Config) -> Sides:
@@ -206,8 +214,7 @@ def _sides(repository: Repository, ground: Ground, subject: Subject, own: Config
     )
 
 
-def _judged(cases: Iterable[Case], config: Config, watcher: Watcher) -> list[Judged]:
-    listed = list(cases)
+def _judged(listed: list[Case], config: Config, watcher: Watcher) -> list[Judged]:
     reference.run_paths([case.path for case in listed if case.sides.after is not None], config)
 
     def one(case: Case, stop: threading.Event) -> Judged:

@@ -80,11 +80,11 @@ class Case:
 def judge(case: Case, told: Told, stop: threading.Event, begin: Callable[[], None] = lambda: None) -> Judged:
     """What is found of one notebook. `begin` is called before it runs, if it has to."""
     if case.sides.after is None:
-        return _taken_away(case)
-    static, parsed = _static(case, case.sides.after)
-    is_sound = parsed is not None and verdict(each for each in static if each.check == "format") == "passed"
+        return taken_away(case)
+    found, parsed = static(case, case.sides.after)
+    is_sound = parsed is not None and verdict(each for each in found if each.check == "format") == "passed"
     if parsed is None or not is_sound:
-        return _judged(case, static, _STATIC, None, parsed, None)
+        return unrun(case, found, parsed)
     with Expectation.of_run(parsed, case.sides.run_after, case.config, case.folder, case.runs.proven) as expected:
         run = case.runs.recall(parsed, case.path)
         if run is None:
@@ -92,9 +92,11 @@ def judge(case: Case, told: Told, stop: threading.Event, begin: Callable[[], Non
                 expected.get_ready()
             begin()
             run = case.runs.execute(parsed, case.path, told, stop)
-        found = [*_of_run(case, run), *_compared(case, expected, run)]
-        found += _of_results(case, run, parsed, static)
-    return _judged(case, [*static, *found], (*_STATIC, *_RUN), run, parsed, _whole(run))
+        found += [*_of_run(case, run), *_compared(case, expected, run)]
+        found += _of_results(case, run, found)
+    record = {**replace(run.record, output=None).as_json(), "role": "gate"}
+    made = relayed(case, found, record, parsed, _whole(run))
+    return replace(made, reference=run.reference_bytes if run.is_reference else None)
 
 
 def _is_compared(config: Config) -> bool:
@@ -104,7 +106,19 @@ def _is_compared(config: Config) -> bool:
 # -- without a run -----------------------------------------------------------------------------------------
 
 
-def _static(case: Case, data: bytes) -> tuple[list[Finding], Notebook | None]:
+def unrun(case: Case, findings: Iterable[Finding], parsed: Notebook | None) -> Judged:
+    """A notebook that did not run, with what was found of it all the same."""
+    return _judged(case, findings, _STATIC, None, parsed, None)
+
+
+def relayed(
+    case: Case, findings: Iterable[Finding], record: Json | None, parsed: Notebook, whole: dict[str, Any] | None
+) -> Judged:
+    """A notebook that ran: `whole` is what its run gave."""
+    return _judged(case, findings, (*_STATIC, *_RUN), record, parsed, whole)
+
+
+def static(case: Case, data: bytes) -> tuple[list[Finding], Notebook | None]:
     """What can be said of the files alone, and the notebook if it can be read at all."""
     inspector = Inspector(case.config, case.allowed)
     found = list(inspector.findings(Content(case.path, data)))
@@ -129,7 +143,8 @@ def _parsed(data: bytes | None, path: str) -> Notebook | None:
         return None
 
 
-def _taken_away(case: Case) -> Judged:
+def taken_away(case: Case) -> Judged:
+    """What there is to say of a notebook that is no more."""
     found = []
     if case.sides.run_after is not None:
         message = f"{case.run_path} is still there, a run of a notebook that is not"
@@ -161,7 +176,7 @@ def _compared(case: Case, expected: Expectation, run: Run) -> list[Finding]:
     return list(at_levels(found, case.config))
 
 
-def _of_results(case: Case, run: Run, parsed: Notebook, static: Iterable[Finding]) -> list[Finding]:
+def _of_results(case: Case, run: Run, told: Iterable[Finding]) -> list[Finding]:
     """What the run's own results break: bounds, scraps that are gone, credentials that it puts out."""
     if not run.went_well:
         return []
@@ -169,10 +184,10 @@ def _of_results(case: Case, run: Run, parsed: Notebook, static: Iterable[Finding
     values = scraps.values(whole)
     base = _values(case.sides.base_run, case.run_path)
     found = CHECKS["scraps"](values, case.config.scraps, case.path, base)
-    found += weakened.scraps(base, values, case.path, static)
+    found += weakened.scraps(base, values, case.path, told)
     if case.sides.run_after is None or to_bytes(whole) != case.sides.run_after:
         leaks = credentials.check(as_notebook(whole, case.path), case.path, case.allowed)
-        known = {(each.cell_id, each.hint) for each in static if each.check == "secrets"}
+        known = {(each.cell_id, each.hint) for each in told if each.check == "secrets"}
         found += [leak for leak in leaks if (leak.cell_id, leak.hint) not in known]
     return list(at_levels(found, case.config))
 
@@ -194,14 +209,13 @@ def _judged(
     case: Case,
     findings: Iterable[Finding],
     checks: tuple[str, ...],
-    run: Run | None,
+    record: Json | None,
     parsed: Notebook | None,
     whole: dict[str, Any] | None,
 ) -> Judged:
     subject = case.subject
     old = _values(case.sides.base_run, case.run_path)
     new = scraps.values(whole) if whole is not None else {}
-    record = None if run is None else {**replace(run.record, output=None).as_json(), "role": "gate"}
     return Judged(
         path=case.path,
         change=subject.change,

@@ -23,7 +23,8 @@ class Judged:
     `run` is its run record, None where none was made; `checks` names the checks that ran; `diff` is between base's
     notebook with its reference run and head's with the gate's own run; `scraps` are rows `{"name", "before", "after"}`.
     `path_before` is where it was if that is another place, `why` says in words what of it changed, `bounds` what its
-    scraps have to keep to. `executed` is the gate's own run, as a notebook's bytes.
+    scraps have to keep to. `executed` is the gate's own run, as a notebook's bytes, and `reference` what of it would be
+    committed as the reference run.
     """
 
     path: str
@@ -37,6 +38,11 @@ class Judged:
     why: str = ""
     bounds: Mapping[str, str] = field(default_factory=dict)
     executed: bytes | None = field(default=None, repr=False)
+    reference: bytes | None = field(default=None, repr=False)
+
+    def verdict_of(self, check: str) -> Verdict:
+        """`failed` if one of the findings of a check is an error."""
+        return verdict(finding for finding in self.findings if finding.check == check)
 
     @property
     def verdict(self) -> Verdict:

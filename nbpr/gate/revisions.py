@@ -28,13 +28,13 @@ class Revisions:
     notes: tuple[str, ...] = ()
 
 
-def settle(repository: Repository, occasion: Occasion, remote: str | None) -> Revisions:
+def settle(repository: Repository, occasion: Occasion, remote: str | None, *, fetches: bool = True) -> Revisions:
     """The commits of an occasion, fetched where they are missing.
 
     Without a base it is the branch that head goes into, else the default branch. Raises `BadInput` for a revision
     that is not there, and for a history that cannot be had.
     """
-    reach = _Reach(repository, remote, occasion)
+    reach = _Reach(repository, remote, occasion, fetches)
     head = reach.head()
     base, notes = reach.base(head)
     if base is None:
@@ -52,6 +52,7 @@ class _Reach:
     repository: Repository
     remote: str | None
     occasion: Occasion
+    fetches: bool
 
     def head(self) -> str:
         wanted = self.occasion.head
@@ -66,26 +67,31 @@ class _Reach:
         return found
 
     def base(self, head: str) -> tuple[str | None, tuple[str, ...]]:
-        wanted = self.occasion.base
-        if wanted is not None and set(wanted) != {"0"}:
+        """Where the rules are: the commit that is named, else the branch that head goes into, else the default one.
+
+        A push to the default branch itself is held to what that was before.
+        """
+        wanted, named = self.occasion.base, self.occasion.base_branch
+        if wanted is not None:
             found = self._commit(wanted)
             if found is not None:
                 return found, ()
-            if self.occasion.base_branch is None:
+            if named is None:
                 raise BadInput(f"--base {wanted}: there is no such commit", hint=_WHOLE if self._is_cut else None)
-        named = self.occasion.base_branch
-        found = self._branch(named) if named else self._default()
-        if found is None and named is not None and wanted is None:
-            raise BadInput(f"--base {named}: there is no such branch")
-        gone = wanted is not None and set(wanted) != {"0"} and found is not None
-        notes = (f"the commit {wanted} is gone; the base is {named} instead",) if gone else ()
-        # A first push: what the branch itself holds is no base for it.
-        return (None if found == head and wanted is not None and set(wanted) == {"0"} else found), notes
+        notes = (f"the commit {wanted[:12]} is gone; the base is {named} as it is now",) if wanted else ()
+        name = named or self._default()
+        found = self._branch(name) if name else None
+        if self.occasion.is_event and name is not None and name == self.occasion.branch:
+            before = self._commit(self.occasion.before) if self.occasion.before else None
+            gone = (f"what {name} was before the push is gone",) if self.occasion.before and before is None else ()
+            return before, gone
+        return found, notes
 
     def start(self, base: str, head: str) -> str | None:
         found = self.repository.merge_base(base, head)
-        if found is not None or not self._is_cut or self.remote is None:
+        if found is not None or not self._is_cut or not self._may_fetch:
             return found
+        assert self.remote is not None
         try:
             for count in _STEPS:
                 self.repository.fetch_history(self.remote, base, head, how=f"--deepen={count}")
@@ -99,13 +105,17 @@ class _Reach:
         return self.repository.merge_base(base, head)
 
     @property
+    def _may_fetch(self) -> bool:
+        return self.fetches and self.remote is not None
+
+    @property
     def _is_cut(self) -> bool:
         return self.repository.is_shallow
 
     def _commit(self, wanted: str, *further: str) -> str | None:
         """A commit by any name that git knows, fetched by its id where it is missing."""
         found = self.repository.resolve(wanted) or self._branch_here(wanted)
-        if found is not None or self.remote is None or wanted == NOTHING:
+        if found is not None or not self._may_fetch or wanted == NOTHING:
             return found
         full = len(wanted) == 40 and all(sign in "0123456789abcdef" for sign in wanted)
         for name in (wanted, *further) if full else ():
@@ -123,7 +133,7 @@ class _Reach:
 
     def _branch(self, name: str) -> str | None:
         """Where a branch is now, on the remote if there is one."""
-        if self.remote is None:
+        if self.remote is None or not self.fetches:
             return self._branch_here(name)
         space = f"refs/nbpr/remotes/{self.remote}/heads/{self.repository.branch_name(name)}"
         depth = "--depth=1" if self._is_cut else None
@@ -148,10 +158,11 @@ class _Reach:
 
     def _default(self) -> str | None:
         branches = Branches(self.repository, self.remote)
+        if not self.fetches:
+            return branches.known_default()
         try:
-            name = branches.default()
+            return branches.default()
         except BadInput:
             return None
         except NbprError:
-            name = branches.known_default()
-        return self._branch(name)
+            return branches.known_default()

@@ -86,13 +86,16 @@ def read_or_tell(
         return Settings(configuration.load(None, overrides), folder, is_adopted=True, problem=error.message)
 
 
-def obeyed(rules: Config, theirs: Config, path: str, before: str | None) -> Config:
+def obeyed(rules: Config, theirs: Config, path: str, before: str | None, *, is_fork: bool = False) -> Config:
     """The settings that hold for the notebook at `path`, which was at `before`: base's, but for how it runs.
 
-    Parameters, folder, kernel and paths of modules belong to the notebook, and are head's.
+    Parameters, folder, kernel and paths of modules belong to the notebook, and are head's. What a fork brought gets
+    neither secrets nor variables of the environment.
     """
     own, new = rules.for_notebook(before or path), theirs.for_notebook(path)
     execute = replace(own.execute, kernel=new.execute.kernel, python_path=new.execute.python_path)
+    if is_fork:
+        execute = replace(execute, secrets=(), env=(), readable=())
     return replace(own, parameters=new.parameters, cwd=new.cwd, execute=execute, notebook={})
 
 

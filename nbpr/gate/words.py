@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 
 from nbpr.gate.result import GateResult, Judged
+from nbpr.render import escape
 from nbpr.render.report import Link, Report, ScrapRow
 
 #: What the sticky comment is known by.
 KEY = "gate"
+_COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
 #: Of a run's record what is another value each time: left out of what is posted, so that the same is the same text.
 _PASSING = ("duration_seconds", "started", "finished", "run_id", "cached", "environment")
 
@@ -69,3 +73,15 @@ def of_one(judged: Judged) -> str:
     if not errors:
         return "passed" if judged.change != "deleted" else "passed: taken away"
     return f"failed: {', '.join(dict.fromkeys(finding.check for finding in errors))}"
+
+
+def traceback(judged: Judged) -> list[str]:
+    """The traceback of the cell that a run failed at, in lines without colours."""
+    failed = (judged.run or {}).get("failed_cell")
+    if not failed or judged.executed is None:
+        return []
+    cells = json.loads(judged.executed)["cells"]
+    found = [cell for cell in cells if cell.get("id") == failed["id"] and "".join(cell["source"]) == failed["source"]]
+    outputs = [output for cell in found for output in cell.get("outputs", ()) if output.get("output_type") == "error"]
+    entries = [str(entry) for output in outputs for entry in output.get("traceback", ())]
+    return [escape.visible(line) for entry in entries for line in _COLOURS.sub("", entry).splitlines()]

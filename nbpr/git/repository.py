@@ -151,6 +151,11 @@ class Repository(Objects):
         self._reach("fetch", *words, "--", remote, *names)
 
     @property
+    def current_branch(self) -> str | None:
+        """The branch that is checked out; None for a detached HEAD."""
+        return self.run("symbolic-ref", "--short", "--quiet", "HEAD", accept=(0, 1)).text or None
+
+    @property
     def is_shallow(self) -> bool:
         """Whether history ends here before its beginning."""
         return self.git("rev-parse", "--is-shallow-repository") == "true"
