@@ -42,7 +42,7 @@ class Posting:
     pull: PullRequest | None
     notes: list[str] = field(default_factory=list)
     _is_pending: bool = False
-    _is_refused: bool = False
+    _refused: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def pending(self) -> None:
@@ -66,7 +66,7 @@ class Posting:
         self._status(_status(CONTEXT, "success" if result.verdict == "passed" else "failure", words.summary(result)))
 
     def _comment(self, result: GateResult, report: Report) -> None:
-        if self.pull is None or not self.settings.comment or self._is_refused:
+        if self.pull is None or not self.settings.comment:
             return
         if self.pull.head_sha != self.head:
             self.notes.append(f"pull request #{self.pull.number} has another head by now, whose gate comments")
@@ -80,19 +80,20 @@ class Posting:
 
         pull = self.pull
         with step("comment"):
-            self._tried(lambda: say(pull), f"pull request #{pull.number} got no comment")
+            self._tried(lambda: say(pull), f"pull request #{pull.number} gets no comment")
 
     def _status(self, status: Status) -> None:
-        if not self._is_refused:
-            with step(f"status {status.state}"):
-                self._tried(lambda: self.forge.status(self.head, status), "the commit got no status")
+        with step(f"status {status.state}"):
+            self._tried(lambda: self.forge.status(self.head, status), "the commit gets no status")
 
     def _tried(self, work: Callable[[], object], otherwise: str) -> None:
-        """Do it; a token that may not is no failure of what was judged."""
+        """Do it; a token that may not is no failure of what was judged, and is not tried again."""
+        if otherwise in self._refused:
+            return
         try:
             work()
         except NotAllowed as error:
-            self._is_refused = True
+            self._refused.add(otherwise)
             self.notes.append(f"{otherwise}: {error.message}")
 
 

@@ -15,7 +15,7 @@ from nbpr.gate.gate import Ground, Wanted
 from nbpr.gate.occasion import Occasion
 from nbpr.gate.result import GateResult, Judged
 from nbpr.git.repository import Repository
-from nbpr.runs import runs
+from nbpr.runs import presence, runs
 from tests import projects
 from tests.conftest import git
 from tests.projects import cell, dumped
@@ -32,6 +32,9 @@ inputs = ["data/**"]
 min = 0.5
 max-drop = "10%"
 """
+
+#: Without a sandbox kernels start sooner.
+OVERRIDES = {"execute": {"sandbox": "none"}}
 
 NAMES = ("good", "dirty", "failing", "shaky", "low")
 
@@ -64,11 +67,19 @@ def make(folder: Path) -> Path:
         git(root, "config", "user.name", "Ada Author")
         git(root, "config", "user.email", "ada@example.org")
         projects.write(root, files)
-        runs.run_notebooks([path(name) for name in NAMES], root, config.load(root, environ={}))
+        git(root, "add", "-A")
+        run(root, *NAMES)
         git(root, "add", "-A")
         git(root, "commit", "-qm", "notebooks and their runs")
         git(folder, "clone", "-q", "--bare", str(root), "remote.git")
     return folder
+
+
+def run(root: Path, *names: str) -> None:
+    """Make reference runs, as `nbpr run --resume` does: what is proven is taken, what is run is kept."""
+    settings = config.load(root, OVERRIDES, environ={})
+    ways = runs.Ways(proven=presence.proven_here(root, settings))
+    runs.run_jobs([runs.Job(path(name), None) for name in names], root, settings, ways=ways)
 
 
 @contextmanager
@@ -106,7 +117,7 @@ def edited(project: Repository, name: str, change: Callable[[str], str]) -> dict
 
 def rerun(project: Repository, name: str) -> dict[str, bytes]:
     """The reference run of a notebook as it stands in the checkout."""
-    runs.run_notebooks([path(name)], project.root, config.load(project.root, environ={}))
+    run(project.root, name)
     return {f"runs/{name}.ipynb": (project.root / f"runs/{name}.ipynb").read_bytes()}
 
 
@@ -134,7 +145,7 @@ class Seen:
 
 def gate(project: Repository, occasion: Occasion | None = None, seen: Seen | None = None, **how: Any) -> GateResult:
     """The gate of the branch against main."""
-    wanted = Wanted(occasion or Occasion(base="main"), {"execute": {"sandbox": "none"}, **how.pop("overrides", {})})
+    wanted = Wanted(occasion or Occasion(base="main"), {**OVERRIDES, **how.pop("overrides", {})})
     return delivery.carry_out(project, wanted, seen or Seen(), **how)
 
 
