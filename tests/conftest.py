@@ -28,7 +28,20 @@ def _isolated_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("MPLCONFIGDIR", str(home / "mpl"))
     for name in list(os.environ):
-        if name.startswith(("XDG_", "NBPR_", "JUPYTER_", "GITHUB_", "GITEA_", "FORGEJO_", "GITLAB_", "CI_", "GIT_AUTHOR", "GIT_COMMITTER")):
+        if name.startswith(
+            (
+                "XDG_",
+                "NBPR_",
+                "JUPYTER_",
+                "GITHUB_",
+                "GITEA_",
+                "FORGEJO_",
+                "GITLAB_",
+                "CI_",
+                "GIT_AUTHOR",
+                "GIT_COMMITTER",
+            )
+        ):
             monkeypatch.delenv(name)
 
 

@@ -75,7 +75,7 @@ checks
 notebooks.edits
 notebooks.bench notebooks.editlist
 diff
-notebooks.clean notebooks.scraps notebooks.parameters notebooks.markers notebooks.celltext notebooks.allowlist
+notebooks.clean notebooks.scraps notebooks.parameters notebooks.markers notebooks.celltext notebooks.celllines notebooks.allowlist
 notebooks.assignments
 notebooks.notebook
 notebooks.cell
