@@ -75,7 +75,8 @@ checks
 notebooks.edits
 notebooks.bench notebooks.editlist
 diff
-notebooks.clean notebooks.scraps notebooks.parameters notebooks.markers notebooks.celltext notebooks.celllines notebooks.allowlist
+notebooks.clean notebooks.scraps notebooks.parameters notebooks.markers notebooks.celltext notebooks.allowlist
+notebooks.celllines
 notebooks.assignments
 notebooks.notebook
 notebooks.cell
