@@ -45,7 +45,8 @@ class Event:
     forge's. `head_sha` is the commit that is judged: of a pull request its true head, not the merge with base that
     GitHub checks out. `base_sha` is None where the event names none: of a push it is what the branch was before,
     which `before` has as it was said, all zeros for a new branch. `action` is in GitHub's words on every forge.
-    `is_fork` is also true where the head's repository is gone. `summary_file` is where a summary for people goes.
+    `is_fork` is also true where the head's repository is gone, and of what AGit pushed. `summary_file` is where a
+    summary for people goes.
     """
 
     forge: Forge
@@ -135,9 +136,12 @@ def _pull_request(payload: Json) -> dict[str, Any]:
 
 
 def _is_fork(base: Json, head: Json) -> bool:
-    """Whether the head lies in another repository than the base. Where neither can be told, it is taken for one."""
+    """Whether the head lies in another repository than the base, or that cannot be told.
+
+    A head without a branch was pushed by AGit, which takes no more than the right to read.
+    """
     ids = [_id_of(side) for side in (base, head)]
-    return None in ids or ids[0] != ids[1]
+    return None in ids or ids[0] != ids[1] or str(head.get("ref")).startswith("refs/pull/")
 
 
 def _id_of(side: Json) -> int | None:

@@ -95,6 +95,13 @@ def test_a_head_whose_repository_cannot_be_told_is_taken_for_a_fork(forge: str, 
     assert event(forge, "pull_request", of_pull_request(forge, head=head), tmp_path).is_fork
 
 
+def test_what_agit_pushed_is_taken_for_a_forks(tmp_path: Path) -> None:
+    head = {**pull_request("gitea")["head"], "label": "", "ref": "refs/pull/12/head"}
+    found = event("gitea", "pull_request", of_pull_request("gitea", head=head), tmp_path)
+    assert found.is_fork
+    assert found.head_ref == "refs/pull/12/head"
+
+
 @pytest.mark.parametrize("forge", ALL)
 def test_a_push(forge: str, tmp_path: Path) -> None:
     found = event(forge, "push", of_push(forge), tmp_path)

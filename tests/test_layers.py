@@ -77,7 +77,7 @@ notebooks.edits
 notebooks.bench notebooks.editlist
 diff
 notebooks.clean notebooks.scraps notebooks.parameters notebooks.markers notebooks.celltext notebooks.allowlist
-notebooks.imports
+notebooks.imports notebooks.celllines
 notebooks.assignments
 notebooks.notebook
 notebooks.cell

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,9 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-#: The renderer of each form that a result is written in.
-FORMS = {"junit": "nbpr.render.junit", "sarif": "nbpr.render.sarif"}
-#: The names that they have in the folder of `--output`.
+#: The names that the forms of a result have in the folder of `--output`.
 NAMES = {"junit": "junit.xml", "sarif": "gate.sarif", "html": "html"}
 
 
@@ -164,19 +161,20 @@ def _planned(repository: Repository, wanted: Wanted, as_json: bool) -> None:
 def _write(result: GateResult, output: Path | None, forms: dict[str, Path | None]) -> None:
     from nbpr.gate import leavings
     from nbpr.notebooks import notebook
+    from nbpr.render import gatepages, junit, sarif
 
     if output is not None:
         forms = {form: place or output / NAMES[form] for form, place in forms.items()}
         output.mkdir(parents=True, exist_ok=True)
         (output / leavings.RESULT).unlink(missing_ok=True)
-    for form, module in FORMS.items():
+    for form, render in (("junit", junit.text), ("sarif", sarif.text)):
         place = forms[form]
         if place is not None:
             place.parent.mkdir(parents=True, exist_ok=True)
-            notebook.write(place, import_module(module).text(result).encode("utf-8", "backslashreplace"))
+            notebook.write(place, render(result).encode("utf-8", "backslashreplace"))
     pages = forms["html"]
     if pages is not None:
-        import_module("nbpr.render.gatepages").write(result, pages)
+        gatepages.write(result, pages)
     if output is not None:
         leavings.write(result, output)
 
@@ -184,17 +182,18 @@ def _write(result: GateResult, output: Path | None, forms: dict[str, Path | None
 def _summarise(event: Event | None, result: GateResult) -> None:
     """The step summary, which a job shows beside its log."""
     from nbpr.gate import words
-    from nbpr.render import markdown
 
     if event is not None and event.summary_file:
         with Path(event.summary_file).open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(markdown.render(words.report(result)))
+            file.write(words.comment(result))
 
 
 def _annotate(event: Event | None, result: GateResult, as_json: bool) -> None:
     """Lines that a forge shows at the files themselves, where it knows such."""
+    from nbpr.render.annotations import lines
+
     if event is not None and not as_json:
-        for line in import_module("nbpr.render.annotations").lines(result, event.forge):
+        for line in lines(result, event.forge):
             sys.stdout.write(line + "\n")
 
 

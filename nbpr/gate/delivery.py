@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nbpr.engines import Progress
 from nbpr.errors import NbprError, NotAllowed, OutOfReach
-from nbpr.gate import gate, posting, relay, words
+from nbpr.gate import gate, posting, relay
 from nbpr.gate.gate import Ground, Wanted, Watcher
 from nbpr.gate.posting import Posting
 from nbpr.gate.result import GateResult, Judged
@@ -99,7 +99,7 @@ class _Desk:
     def told(self, result: GateResult) -> GateResult:
         """The result, with what the forge could not be told."""
         if self.posting is not None:
-            self.posting.result(result, words.report(result))
+            self.posting.result(result)
             self.notes = (*self.notes, *self.posting.notes)
         return replace(result, notes=(*result.notes, *self.notes))
 

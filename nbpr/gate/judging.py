@@ -222,13 +222,17 @@ def _judged(
         findings=tuple(_each_once(findings)),
         checks=checks,
         run=record,
-        scraps=tuple(scraps.compare(old, new)) if whole is not None else (),
+        scraps=tuple(_bounded(scraps.compare(old, new), case.config)) if whole is not None else (),
         diff=difference(case.path, subject.before, case.sides, parsed, whole, case.config),
         path_before=subject.before if subject.before != case.path else None,
         why=subject.why,
-        bounds={name: bound_text(bound) for name, bound in case.config.scraps.items()},
         executed=None if whole is None else to_bytes(whole),
     )
+
+
+def _bounded(rows: Iterable[Json], config: Config) -> Iterable[Json]:
+    bounds = {name: bound_text(bound) for name, bound in config.scraps.items()}
+    return ({**row, "bound": bounds[row["name"]]} if row["name"] in bounds else row for row in rows)
 
 
 def _each_once(findings: Iterable[Finding]) -> Iterable[Finding]:

@@ -18,15 +18,14 @@ from nbpr.gate.occasion import Occasion
 from nbpr.gate.result import GateResult
 from nbpr.git.branches import Branches
 from nbpr.git.repository import Repository
-from nbpr.render import markdown
-from nbpr.render.report import Report
+from nbpr.render import gatesummary, markdown
 from nbpr.steps import step
 
 #: The context of the commit status, which branch protection names.
 CONTEXT = "nbpr/gate"
 
 #: How the one comment begins.
-MARKER = markdown.marker(words.KEY)
+MARKER = markdown.marker(gatesummary.KEY)
 
 #: As much of a description as every forge takes.
 _LONGEST = 140
@@ -57,15 +56,15 @@ class Posting:
         if self._is_pending:
             self._status(Status(CONTEXT, "error", f"broken off: {why}"[:_LONGEST]))
 
-    def result(self, result: GateResult, report: Report) -> None:
+    def result(self, result: GateResult) -> None:
         """Say the verdict: the comment, statuses of single notebooks if wanted, and last the one that is required."""
-        self._comment(result, report)
+        self._comment(result)
         for each in result.notebooks if self.settings.statuses else ():
             state: str = "success" if each.verdict == "passed" else "failure"
             self._status(_status(f"{CONTEXT}: {each.path}"[:200], state, words.of_one(each)))
         self._status(_status(CONTEXT, "success" if result.verdict == "passed" else "failure", words.summary(result)))
 
-    def _comment(self, result: GateResult, report: Report) -> None:
+    def _comment(self, result: GateResult) -> None:
         if self.pull is None or not self.settings.comment:
             return
         if self.pull.head_sha != self.head:
@@ -76,7 +75,7 @@ class Posting:
             login = self.forge.login()
             has_one = any(said.author == login and said.body.startswith(MARKER) for said in pull.comments)
             if result.notebooks or result.findings or has_one:
-                self.forge.comment(pull, markdown.render(report), marker=MARKER)
+                self.forge.comment(pull, words.comment(result), marker=MARKER)
 
         pull = self.pull
         with step("comment"):

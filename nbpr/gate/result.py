@@ -21,10 +21,10 @@ class Judged:
     """One notebook as the gate found it.
 
     `run` is its run record, None where none was made; `checks` names the checks that ran; `diff` is between base's
-    notebook with its reference run and head's with the gate's own run; `scraps` are rows `{"name", "before", "after"}`.
-    `path_before` is where it was if that is another place, `why` says in words what of it changed, `bounds` what its
-    scraps have to keep to. `executed` is the gate's own run, as a notebook's bytes, and `reference` what of it would be
-    committed as the reference run.
+    notebook with its reference run and head's with the gate's own run; `scraps` are rows `{"name", "before", "after"}`,
+    with `bound`, in words, where there is one. `path_before` is where it was if that is another place, `why` says in
+    words what it is looked at for. `executed` is the gate's own run, as a notebook's bytes, and `reference` what of it
+    would be committed as the reference run.
     """
 
     path: str
@@ -36,7 +36,6 @@ class Judged:
     diff: NotebookDiff | None = None
     path_before: str | None = None
     why: str = ""
-    bounds: Mapping[str, str] = field(default_factory=dict)
     executed: bytes | None = field(default=None, repr=False)
     reference: bytes | None = field(default=None, repr=False)
 

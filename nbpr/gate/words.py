@@ -1,4 +1,4 @@
-"""What a gate's result is in words: the report that renderers take, and the line of a commit status."""
+"""What a gate's result is in words: the report at a terminal, the comment, and the line of a commit status."""
 
 from __future__ import annotations
 
@@ -7,41 +7,32 @@ import re
 from collections.abc import Iterator
 
 from nbpr.gate.result import GateResult, Judged
-from nbpr.render import escape
-from nbpr.render.report import Link, Report, ScrapRow
+from nbpr.render import escape, gatesummary, judgement
+from nbpr.render.report import Report
 
-#: What the sticky comment is known by.
-KEY = "gate"
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
-#: Of a run's record what is another value each time: left out of what is posted, so that the same is the same text.
-_PASSING = ("duration_seconds", "started", "finished", "run_id", "cached", "environment")
 
 
-def report(result: GateResult, links: tuple[Link, ...] = ()) -> Report:
-    """What there is to say of a result, for every renderer; the same text for the same result."""
+def report(result: GateResult) -> Report:
+    """What there is to say of a result, for a terminal."""
     return Report(
-        key=KEY,
         verdict=result.verdict,
         operation=summary(result),
         diffs=tuple(each.diff for each in result.notebooks if each.diff is not None and each.diff.differs),
         findings=result.all_findings,
-        scraps=tuple(
-            ScrapRow(each.path, row["name"], row["before"], row["after"], bound=each.bounds.get(row["name"], ""))
-            for each in result.notebooks
-            for row in each.scraps
-        ),
-        runs=tuple(
-            {key: value for key, value in each.run.items() if key not in _PASSING}
-            for each in result.notebooks
-            if each.run is not None and each.run["status"] != "success"
-        ),
-        links=links,
-        notes=tuple(_notes(result)),
+        scraps=tuple(row for each in result.notebooks for row in judgement.scraps(each)),
+        notes=tuple(notes(result)),
         checks=tuple(dict.fromkeys(check for each in result.notebooks for check in each.checks)),
     )
 
 
-def _notes(result: GateResult) -> Iterator[str]:
+def comment(result: GateResult) -> str:
+    """What the pull request and the job's summary say: the same text for the same result."""
+    return gatesummary.text(result, notes=tuple(notes(result)))
+
+
+def notes(result: GateResult) -> Iterator[str]:
+    """What stands above all else: why nothing was looked at, or something that did not change; what was not told."""
     if result.skipped:
         yield f"Skipped {result.skipped}: nothing was looked at."
     elif not result.notebooks:

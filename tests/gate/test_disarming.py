@@ -41,7 +41,7 @@ def test_a_forged_result_is_named_and_reviewers_see_the_gate_s_own(project: Repo
     (judged,) = result.notebooks
     assert judged.change == "modified"
     assert len(said(result, "reference", "warning")) == 2
-    assert judged.scraps == ({"name": "score", "before": 0.9, "after": 0.9},)
+    assert judged.scraps == ({"name": "score", "before": 0.9, "after": 0.9, "bound": "min 0.5, max-drop 10%"},)
     assert judged.executed is not None
     assert b"0.95" not in judged.executed
 

@@ -14,7 +14,7 @@ from nbpr.errors import OutOfReach
 from nbpr.findings import Finding
 from nbpr.forges import http
 from nbpr.gate import gate as gates
-from nbpr.gate import posting, words
+from nbpr.gate import posting
 from nbpr.gate.gate import Wanted
 from nbpr.gate.occasion import Occasion
 from nbpr.gate.result import GateResult, Judged
@@ -209,7 +209,7 @@ def test_descriptions_are_short_and_statuses_of_notebooks_are_asked_for(told: To
         told.place.repository, replace(told.settings, gate=settings), Occasion(pull=told.pull, is_event=True), told.head
     )
     assert desk is not None
-    desk.result(replace(result("x" * 500), head=told.head), words.report(result("x" * 500)))
+    desk.result(replace(result("x" * 500), head=told.head))
     contexts = {one["context"]: one["description"] for one in told.repo.statuses}
     assert set(contexts) == {posting.CONTEXT, f"{posting.CONTEXT}: n.ipynb"}
     assert all(len(text) <= 140 for text in contexts.values())

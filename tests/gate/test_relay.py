@@ -12,7 +12,6 @@ import pytest
 from nbpr.errors import BadInput
 from nbpr.gate import leavings, words
 from nbpr.git.repository import Repository
-from nbpr.render import markdown
 from tests.gate.workshop import Seen, commit, gate, path, rerun, said, source, with_outputs
 
 pytestmark = pytest.mark.kernel
@@ -37,7 +36,7 @@ def test_it_says_the_same_and_runs_nothing(project: Repository, left: Path) -> N
     second = relayed(project, left, seen)
     assert (seen.ran, seen.cells) == (0, [])
     assert second.verdict == "failed"
-    assert markdown.render(words.report(second)) == markdown.render(words.report(first))
+    assert words.comment(second) == words.comment(first)
 
 
 def changed(left: Path, change: Callable[[dict[str, Any]], None]) -> None:
