@@ -39,7 +39,7 @@ def carry_out(
 
     Raises `OutOfReach` for a forge that does not answer and for a disk that is full: then the forge has no verdict.
     """
-    desk = _Desk(repository, wanted, watcher, is_open=post)
+    desk = _Desk(repository, wanted, watcher, is_open=post, is_relay=leavings is not None)
     try:
         if leavings is None:
             result = gate.run(repository, wanted, desk)
@@ -72,6 +72,7 @@ class _Desk:
     wanted: Wanted
     watcher: Watcher
     is_open: bool
+    is_relay: bool = False
     posting: Posting | None = None
     notes: tuple[str, ...] = ()
 
@@ -104,7 +105,10 @@ class _Desk:
         return replace(result, notes=(*result.notes, *self.notes))
 
     def broken_off(self, error: BaseException) -> None:
-        """Take back what was said before, as far as the forge can be reached."""
+        """Take back what was said before, as far as the forge can be reached.
+
+        Where another job ran the notebooks, what it left may be all that was wrong: then that is said in any case.
+        """
         if self.posting is not None:
             with suppress(NbprError, OSError):
-                self.posting.broken_off(posting.reason(error))
+                self.posting.broken_off(posting.reason(error), always=self.is_relay)

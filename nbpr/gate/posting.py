@@ -51,9 +51,9 @@ class Posting:
                 self._is_pending = True
                 self._status(Status(CONTEXT, "pending", "notebooks are running"))
 
-    def broken_off(self, why: str) -> None:
-        """Say that nothing is known of the commit, if it was said to be judged."""
-        if self._is_pending:
+    def broken_off(self, why: str, *, always: bool = False) -> None:
+        """Say that nothing is known of the commit, if it was said to be judged, or `always`."""
+        if self._is_pending or always:
             self._status(Status(CONTEXT, "error", f"broken off: {why}"[:_LONGEST]))
 
     def result(self, result: GateResult) -> None:

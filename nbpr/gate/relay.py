@@ -32,12 +32,12 @@ def run(repository: Repository, wanted: Wanted, folder: Path, watcher: Watcher) 
 
     Raises `BadInput` for leavings of other commits than those of this occasion, or that are none.
     """
-    told = leavings.read(folder)
     with workspaces.workspace(repository) as place:
         ground = gate.found(repository, wanted, place)
-        if told.head != ground.at.head:
-            raise BadInput(f"{folder}: of {told.head[:12]}, and head is {ground.at.head[:12]}; nothing is posted")
         watcher.begins(ground)
+        told = leavings.read(folder)
+        if told.head != ground.at.head:
+            raise BadInput(f"{folder}: of {told.head[:12]}, and head is {ground.at.head[:12]}; it is not posted")
         skipped = gate.asked_to_skip(repository, wanted.occasion, ground)
         if skipped.skipped:
             return skipped

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from nbpr import steps
 from nbpr.config import Config, Gate
-from nbpr.errors import OutOfReach
+from nbpr.errors import BadInput, OutOfReach
 from nbpr.findings import Finding
 from nbpr.forges import http
 from nbpr.gate import gate as gates
@@ -162,10 +163,54 @@ def test_what_breaks_off_leaves_no_green_mark(told: Told, error: BaseException) 
 
 
 def test_killed_while_it_runs_it_stays_pending(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(posting.Posting, "broken_off", lambda self, why: None)
+    monkeypatch.setattr(posting.Posting, "broken_off", lambda self, why, always=False: None)
     with pytest.raises(SystemExit):
         told(result(), breaks=SystemExit())
     assert told.statuses == ["pending"]
+
+
+class Killed(BaseException):
+    """What ends a command without its being asked."""
+
+
+def test_killed_at_any_boundary_it_is_not_green_and_the_next_one_says_all(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting.Posting, "broken_off", lambda self, why, always=False: None)
+    passed: list[str] = []
+    monkeypatch.setattr(steps, "listener", passed.append)
+    told(result())
+    ours = [at for at, name in enumerate(passed) if any(word in name for word in ("status", "comment"))]
+    assert len(ours) >= 12
+    for last in ours:
+        told.repo.statuses.clear()
+        told.repo.comments.clear()
+        left = [last]
+
+        def kill(name: str, left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+
+        monkeypatch.setattr(steps, "listener", kill)
+        with pytest.raises(Killed):
+            told(result())
+        assert told.statuses[-1:] != ["success"] or len(told.repo.comments) == 1
+        monkeypatch.setattr(steps, "listener", None)
+        told(result())
+        assert told.statuses[-1] == "success"
+        assert len(told.repo.comments) == 1
+
+
+def test_without_what_the_first_job_left_the_second_says_so(told: Told, tmp_path: Path) -> None:
+    from nbpr.gate import delivery
+
+    told(result())
+    assert told.statuses[-1] == "success"
+    occasion = Occasion(base="main", head=told.head, pull=told.pull, is_event=True)
+    with pytest.raises(BadInput):
+        delivery.carry_out(told.place.repository, Wanted(occasion), Seen(), post=True, leavings=tmp_path / "none")
+    assert told.statuses[-1] == "error"
 
 
 def test_cut_off_half_way_it_is_not_green_and_the_next_one_says_all(told: Told) -> None:

@@ -82,7 +82,7 @@ def test_a_failure_that_is_hidden_has_failed(project: Repository, left: Path) ->
 
 def test_another_head_is_nothing_to_post(project: Repository, left: Path) -> None:
     commit(project, {"README.md": "later\n"})
-    with pytest.raises(BadInput, match="nothing is posted"):
+    with pytest.raises(BadInput, match="it is not posted"):
         relayed(project, left)
 
 
