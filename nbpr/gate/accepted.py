@@ -14,6 +14,7 @@ from typing import Any
 from nbpr.errors import BadInput
 from nbpr.findings import Finding
 
+_MARK = "accepted: "
 _FIELDS = ("check", "path", "cell", "message")
 _PLACE = re.compile(r"\bcell \d+\b")
 #: What a hint says of a credential: the digest by which it alone is known.
@@ -30,7 +31,7 @@ class Accepted:
         """The findings; accepted ones are notes that say so."""
         for finding in findings:
             if finding.level != "note" and entry(finding) in self.entries:
-                yield replace(finding, level="note", message=f"accepted: {finding.message}", hint=None)
+                yield replace(finding, level="note", message=f"{_MARK}{finding.message}", hint=None)
             else:
                 yield finding
 
@@ -39,6 +40,12 @@ class Accepted:
 
     def __len__(self) -> int:
         return len(self.entries)
+
+
+def restored(finding: Finding) -> Finding:
+    """The finding as it was before it was accepted, an error."""
+    said = finding.message.removeprefix(_MARK)
+    return finding if said == finding.message else replace(finding, level="error", message=said)
 
 
 def entry(finding: Finding) -> tuple[str, str, str, str]:

@@ -121,7 +121,10 @@ def relayed(
 def static(case: Case, data: bytes) -> tuple[list[Finding], Notebook | None]:
     """What can be said of the files alone, and the notebook if it can be read at all."""
     inspector = Inspector(case.config, case.allowed)
-    found = list(inspector.findings(Content(case.path, data)))
+    content = Content(case.path, data)
+    found = list(inspector.findings(content))
+    if content.is_pointer:
+        found.append(Finding("format", "error", case.path, "kept by Git LFS: nothing of it can be judged"))
     if case.sides.run_after is not None:
         found += inspector.findings(Content(case.run_path, case.sides.run_after))
     parsed, before = _parsed(data, case.path), _parsed(case.sides.before, case.path)

@@ -13,7 +13,7 @@ from pathlib import Path
 from nbpr.checks import at_levels
 from nbpr.errors import BadInput
 from nbpr.findings import Finding, verdict
-from nbpr.gate import gate, judging, leavings
+from nbpr.gate import accepted, gate, judging, leavings
 from nbpr.gate.gate import Wanted, Watcher
 from nbpr.gate.judging import Case
 from nbpr.gate.leavings import Leavings, Told
@@ -54,7 +54,9 @@ def _relayed(case: Case, told: Leavings) -> Judged:
     if parsed is None or verdict(each for each in static if each.check == "format") == "failed":
         return judging.unrun(case, static, parsed)
     known = told.notebooks.get(case.path)
-    missing = list(_missing(case, known, parsed))
+    if known is not None:
+        known = replace(known, findings=tuple(map(accepted.restored, known.findings)))
+    missing = list(at_levels(_missing(case, known, parsed), case.config))
     if known is None or missing:
         return judging.unrun(case, [*static, *missing], parsed)
     theirs = [each for each in known.findings if each.check in _OF_RUNS and each.path in ("", case.path, case.run_path)]
@@ -71,7 +73,7 @@ def _missing(case: Case, known: Told | None, parsed: Notebook) -> Iterator[Findi
         return
     checks = {finding.check for finding in known.findings}
     failed = known.run["status"] != "success"
-    if failed and not any(each.check == "execute" and each.level == "error" for each in known.findings):
+    if failed and not any(each.check == "execute" and each.level != "note" for each in known.findings):
         yield Finding("execute", "error", case.path, "its run failed, and nothing is said of why", hint=hint)
     if not failed and "reproduce" not in checks:
         yield Finding("reproduce", "error", case.path, "nothing is said of whether it reproduces", hint=hint)

@@ -71,21 +71,24 @@ class _Reach:
 
         A push to the default branch itself is held to what that was before.
         """
-        wanted, named = self.occasion.base, self.occasion.base_branch
-        if wanted is not None:
-            found = self._commit(wanted)
-            if found is not None:
-                return found, ()
-            if named is None:
-                raise BadInput(f"--base {wanted}: there is no such commit", hint=_WHOLE if self._is_cut else None)
-        notes = (f"the commit {wanted[:12]} is gone; the base is {named} as it is now",) if wanted else ()
-        name = named or self._default()
-        found = self._branch(name) if name else None
-        if self.occasion.is_event and name is not None and name == self.occasion.branch:
-            before = self._commit(self.occasion.before) if self.occasion.before else None
-            gone = (f"what {name} was before the push is gone",) if self.occasion.before and before is None else ()
+        occasion = self.occasion
+        if occasion.base is not None:
+            found = self._commit(occasion.base)
+            if found is None:
+                hint = _WHOLE if self._is_cut else None
+                raise BadInput(f"--base {occasion.base}: there is no such commit", hint=hint)
+            return found, ()
+        name = occasion.base_branch or self._default()
+        if occasion.is_event and name is not None and name == occasion.branch and not occasion.pull:
+            before = self._commit(occasion.before) if occasion.before else None
+            gone = (f"what {name} was before the push is gone",) if occasion.before and before is None else ()
             return before, gone
-        return found, notes
+        found = self._branch(name) if name else None
+        if found is None and occasion.base_sha is not None:
+            found = self._commit(occasion.base_sha)
+        if found is None and occasion.pull is not None:
+            raise BadInput(f"the base branch {name} of pull request #{occasion.pull} cannot be had", hint=_WHOLE)
+        return found, ()
 
     def start(self, base: str, head: str) -> str | None:
         found = self.repository.merge_base(base, head)

@@ -62,7 +62,7 @@ def test_a_branch_against_where_it_left_its_base(there: Repository) -> None:
 
 def test_one_commit_of_history_is_enough(there: Repository, tmp_path: Path) -> None:
     made = shallow(there, tmp_path)
-    found = settle(made, base_branch="main", base=sha(there, "main"), head=sha(there, "topic"), is_event=True)
+    found = settle(made, base_branch="main", base_sha="1" * 40, head=sha(there, "topic"), pull=7, is_event=True)
     assert (found.base, found.start) == (sha(there, "main"), sha(there, "main~1"))
     assert made.is_shallow is False or made.merge_base(found.base, found.head) == found.start
 
@@ -72,7 +72,7 @@ def test_the_merge_that_a_server_made_is_not_what_is_judged(there: Repository, t
     git(there.root, "merge", "-q", "--no-ff", "-m", "merge", "topic")
     git(there.root, "push", "-q", "origin", "HEAD:refs/heads/merged")
     made = shallow(there, tmp_path, "merged")
-    found = settle(made, base_branch="main", base=sha(there, "main"), head=sha(there, "topic"), pull=7, is_event=True)
+    found = settle(made, base_branch="main", head=sha(there, "topic"), pull=7, is_event=True)
     assert (found.head, found.start) == (sha(there, "topic"), sha(there, "main~1"))
 
 
@@ -104,6 +104,13 @@ def test_a_push_to_the_default_branch(there: Repository) -> None:
     gone = settle(there, **pushed, before="1" * 40)
     assert gone.base is None
     assert "is gone" in gone.notes[0]
+
+
+def test_a_base_branch_that_is_gone(there: Repository) -> None:
+    asked = {"base_branch": "gone", "head": sha(there, "topic"), "pull": 7, "is_event": True}
+    assert settle(there, **asked, base_sha=sha(there, "main~1")).base == sha(there, "main~1")
+    with pytest.raises(BadInput, match="the base branch gone"):
+        settle(there, **asked)
 
 
 def test_unrelated_histories_have_rules_but_no_start(there: Repository) -> None:
