@@ -107,6 +107,21 @@ class Cache:
 
 
 @dataclass(frozen=True)
+class Gate:
+    """How the gate judges a pull request: who may have it skipped, and what it posts.
+
+    `skip` is by nobody, by whom the forge lets put on `skip_label`, or also by `[skip nbpr]` in a commit's message,
+    which is everybody who writes one. `accepted` is the file of findings that are accepted.
+    """
+
+    skip: Literal["never", "label", "commit"] = "never"
+    skip_label: str = "nbpr-skip"
+    accepted: str = ".nbpr-accepted.json"
+    comment: bool = True
+    statuses: bool = False
+
+
+@dataclass(frozen=True)
 class Config:
     """One repository's settings, or with `for_notebook` those of one notebook in it."""
 
@@ -134,6 +149,7 @@ class Config:
     clean: Clean = Clean()
     diff: Diff = Diff()
     cache: Cache = Cache()
+    gate: Gate = Gate()
     checks: Mapping[str, CheckLevel] = field(default_factory=dict)
     scraps: Mapping[str, Bound] = field(default_factory=dict)
     notebook: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -151,7 +167,7 @@ class Config:
 #: The checks whose level can be set.
 CHECKS = ("format", "clean", "execute", "reproduce", "reference", "scraps", "secrets", "size", "weakened")
 
-_Settings = TypeVar("_Settings", Config, Execute, Clean, Diff, Cache, Bound)
+_Settings = TypeVar("_Settings", Config, Execute, Clean, Diff, Cache, Gate, Bound)
 
 
 def load(
@@ -223,7 +239,8 @@ def _given(table: Mapping[str, Any]) -> dict[str, Any]:
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     """`NBPR_BASE`, `NBPR_EXECUTE_CELL_TIMEOUT`: a setting's name, its section first, in capitals."""
     table: dict[str, Any] = {}
-    for section, kind in ((None, Config), ("execute", Execute), ("clean", Clean), ("diff", Diff), ("cache", Cache)):
+    sections = (("execute", Execute), ("clean", Clean), ("diff", Diff), ("cache", Cache), ("gate", Gate))
+    for section, kind in ((None, Config), *sections):
         for item in fields(kind):
             name = "_".join(["NBPR", *([section] if section else []), item.name]).upper()
             if name in environ and item.name not in (
@@ -231,6 +248,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
                 "clean",
                 "diff",
                 "cache",
+                "gate",
                 "scraps",
                 "notebook",
                 "checks",
@@ -264,7 +282,7 @@ def _merged(settings: _Settings, table: Mapping[str, Any], place: str) -> _Setti
 
 
 def _checked(name: str, value: Any, current: Any, kind: str, where: str) -> Any:
-    if name in ("execute", "clean", "diff", "cache"):
+    if name in ("execute", "clean", "diff", "cache", "gate"):
         return _merged(current, _table(value, where), where)
     if name == "scraps":
         return {
@@ -341,6 +359,7 @@ _CHOICES = {
     "Literal['notebook', 'repository']": ("notebook", "repository"),
     "OutputPolicy": get_args(OutputPolicy),
     "Literal['none', 'auto', 'bwrap']": ("none", "auto", "bwrap"),
+    "Literal['never', 'label', 'commit']": ("never", "label", "commit"),
 }
 
 

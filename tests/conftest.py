@@ -20,6 +20,13 @@ settings.register_profile("soak", parent=settings.get_profile("fast"), max_examp
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 
+#: What a developer's shell or a CI job says that tests are not to hear.
+OUTSIDE = (
+    *("XDG_", "NBPR_", "JUPYTER_", "GIT_AUTHOR", "GIT_COMMITTER"),
+    *("GITHUB_", "GITEA_", "FORGEJO_", "GITLAB_", "CI_"),
+)
+
+
 @pytest.fixture(autouse=True)
 def _isolated_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the developer's git config, Jupyter folders or tokens."""
@@ -28,7 +35,7 @@ def _isolated_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("MPLCONFIGDIR", str(home / "mpl"))
     for name in list(os.environ):
-        if name.startswith(("XDG_", "NBPR_", "JUPYTER_", "GITHUB_", "GITEA_", "GIT_AUTHOR", "GIT_COMMITTER")):
+        if name.startswith(OUTSIDE):
             monkeypatch.delenv(name)
 
 

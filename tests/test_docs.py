@@ -160,6 +160,7 @@ def settings() -> dict[str, str]:
         (config.Clean, "clean."),
         (config.Diff, "diff."),
         (config.Cache, "cache."),
+        (config.Gate, "gate."),
         (config.Bound, "scraps.NAME."),
     )
     for kind, prefix in ((config.Config, ""), *sections):

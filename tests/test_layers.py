@@ -20,6 +20,7 @@ executor
 demo
 proposals.proposals pulls sync
 reviews
+gate
 proposals.announcements keepsakes
 proposals.messages
 proposals.proofs
@@ -29,7 +30,7 @@ proposals.plans
 proposals.workingcopy
 proposals.merging
 inspection
-runs.validation comparison setup.doctor
+runs.validation runs.treeruns comparison setup.doctor
 ranges history
 diffdriver mergedriver
 setup.setup setup.usersetup setup.driverstate
@@ -52,7 +53,7 @@ forges.status
 git.pushed
 git.staging
 git.checkout
-git.branches
+git.branches git.changes
 git.tracked setup.hooks runs.presence
 git.worktrees
 git.repository
@@ -79,6 +80,7 @@ notebooks.edits
 notebooks.bench notebooks.editlist
 diff
 notebooks.clean notebooks.scraps notebooks.parameters notebooks.markers notebooks.celltext notebooks.allowlist
+notebooks.imports notebooks.celllines
 notebooks.assignments
 notebooks.notebook
 notebooks.cell
@@ -90,7 +92,7 @@ config
 places
 evidence
 findings
-process runs.runcache batch
+process runs.runcache batch cienv
 git.locks steps
 errors
 redaction

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nbpr.demo import NOTEBOOK, RUN
-from nbpr.setup import hooks
+from nbpr.setup import hooks, workflows
 
 ROOT = Path(__file__).parent.parent
 
@@ -42,7 +42,7 @@ def test_the_hooks_are_those_of_the_repository(wheel: zipfile.ZipFile, name: str
     assert wheel.read(f"nbpr/scripts/{name}") == (ROOT / "hooks" / name).read_bytes()
 
 
-@pytest.mark.parametrize("forge", ["forgejo", "gitea", "github"])
+@pytest.mark.parametrize("forge", list(workflows.PLACES))
 def test_the_workflows_are_those_of_the_repository(wheel: zipfile.ZipFile, forge: str) -> None:
     assert wheel.read(f"nbpr/examples/ci/{forge}.yml") == (ROOT / "ci" / f"{forge}.yml").read_bytes()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from nbpr.checks import clean, execute, format, reference, reproduce, scraps, secrets, size  # noqa: A004
+from nbpr.checks import clean, execute, format, reference, reproduce, scraps, secrets, size, weakened  # noqa: A004
 from nbpr.config import Config
 from nbpr.findings import Finding
 
@@ -20,6 +20,7 @@ CHECKS: dict[str, Callable[..., list[Finding]]] = {
     "scraps": scraps.check,
     "secrets": secrets.check,
     "size": size.check,
+    "weakened": weakened.check,
 }
 
 

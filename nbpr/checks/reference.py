@@ -36,6 +36,23 @@ def _differs(path: str, run: str, index: int, cell_id: str | None) -> Finding:
     return Finding("reference", "warning", path, message, cell_id, hint)
 
 
+def missing_outputs(path: str, run: str, expected: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[Finding]:
+    """The marked cells whose outputs the reference run lacks, so that nothing of them would be compared."""
+    pairs = zip(_code(expected), _code(recorded), strict=False)
+    bare = [
+        (index, ours)
+        for (_, theirs), (index, ours) in pairs
+        if markers(ours.source, ours.tags).check and ours.outputs and not theirs.outputs
+    ]
+    hint = f"renew the run: nbpr run {path}"
+    return [
+        Finding(
+            "reference", "error", path, f"cell {index}: it is marked, and {run} has no outputs of it", cell.id, hint
+        )
+        for index, cell in bare
+    ]
+
+
 def differing(expected: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[tuple[int, str | None]]:
     """The cells without a marker whose outputs differ between two runs of one source, by index and id.
 

@@ -10,6 +10,9 @@ from typing import Literal
 from nbpr.checks.execute import one_line
 from nbpr.findings import Finding
 
+#: How the finding begins that says how many cells were checked.
+CHECKED = re.compile(r"(\d+) of (\d+) cells checked")
+
 
 @dataclass(frozen=True)
 class CellVerdict:

@@ -34,6 +34,13 @@ def check(
     ]
 
 
+def bound_text(bound: Bound) -> str:
+    """A bound in words: `min 0.9, max-drop 5%`."""
+    named = (("min", bound.min), ("max", bound.max), ("equals", bound.equals))
+    moves = (("max-drop", bound.max_drop), ("max-rise", bound.max_rise))
+    return ", ".join(f"{name} {value}" for name, value in (*named, *moves) if value is not None)
+
+
 def _broken(name: str, bound: Bound, value: Any, before: Any, path: str) -> Iterator[Finding]:
     if value is None:
         hint = f'glue it (sb.glue("{name}", …)), or take [tool.nbpr.scraps.{name}] out'

@@ -38,6 +38,7 @@ COMMANDS: dict[str, str] = {
     "propose": "propose",
     "pulls": "pulls",
     "review": "review",
+    "gate": "gate",
     "sync": "sync",
 }
 

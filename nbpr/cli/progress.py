@@ -49,6 +49,10 @@ class Board:
         cached = ", proven before" if found.run and found.run.record.cached else ""
         self._done(name, ("failed" if found.failed else "passed") + cached)
 
+    def done(self, name: str, said: str) -> None:
+        """A piece of work has ended, as `said`."""
+        self._done(name, said)
+
     def clear(self) -> None:
         """Take the lines away."""
         with self._lock:

@@ -28,7 +28,7 @@ def init(
     hooks: Annotated[bool, typer.Option("--hooks", help="Check notebooks before each commit and push.")] = False,
     ci: Annotated[
         list[str] | None,
-        typer.Option(metavar="FORGE", help="Write a CI workflow: gitea, github or forgejo; repeatable."),
+        typer.Option(metavar="FORGE", help="Write a CI workflow: gitea, github, forgejo or gitlab; repeatable."),
     ] = None,
     everywhere: Annotated[
         bool, typer.Option("--global", help="For all your repositories: git's global configuration; touches none.")

@@ -6,7 +6,7 @@ This is what every face of the gate renders: the log, the comment, JUnit, SARIF,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from nbpr.diff.changes import NotebookDiff
@@ -21,7 +21,10 @@ class Judged:
     """One notebook as the gate found it.
 
     `run` is its run record, None where none was made; `checks` names the checks that ran; `diff` is between base's
-    notebook with its reference run and head's with the gate's own run; `scraps` are rows `{"name", "before", "after"}`.
+    notebook with its reference run and head's with the gate's own run; `scraps` are rows `{"name", "before", "after"}`,
+    with `bound`, in words, where there is one. `path_before` is where it was if that is another place, `why` says in
+    words what it is looked at for. `executed` is the gate's own run, as a notebook's bytes, and `reference` what of it
+    would be committed as the reference run.
     """
 
     path: str
@@ -31,6 +34,14 @@ class Judged:
     run: Mapping[str, Any] | None = None
     scraps: tuple[Mapping[str, Any], ...] = ()
     diff: NotebookDiff | None = None
+    path_before: str | None = None
+    why: str = ""
+    executed: bytes | None = field(default=None, repr=False)
+    reference: bytes | None = field(default=None, repr=False)
+
+    def verdict_of(self, check: str) -> Verdict:
+        """`failed` if one of the findings of a check is an error."""
+        return verdict(finding for finding in self.findings if finding.check == check)
 
     @property
     def verdict(self) -> Verdict:
@@ -47,6 +58,8 @@ class Judged:
             "change": self.change,
             "checks": list(self.checks),
             "scraps": [dict(row) for row in self.scraps],
+            "path_before": self.path_before,
+            "why": self.why,
         }
 
 
@@ -54,13 +67,16 @@ class Judged:
 class GateResult:
     """What the gate found of everything. `base` is None where there is none: then all notebooks count as added.
 
-    `findings` are those of no notebook: of the settings, of the allow-list, of the repository.
+    `findings` are those of no notebook: of the settings, of the allow-list, of the repository. `skipped` says why
+    nothing was looked at, where that was asked for and is allowed. `notes` are for whoever reads the log.
     """
 
     base: str | None
     head: str
     notebooks: tuple[Judged, ...] = ()
     findings: tuple[Finding, ...] = ()
+    skipped: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:
@@ -80,4 +96,6 @@ class GateResult:
             "head": self.head,
             "findings": [finding.as_json() for finding in self.findings],
             "notebooks": [each.as_json() for each in self.notebooks],
+            "skipped": self.skipped,
+            "notes": list(self.notes),
         }

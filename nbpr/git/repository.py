@@ -145,6 +145,21 @@ class Repository(Objects):
         if folder is not None:
             locks.discard(folder / locks.REFS)
 
+    def fetch_history(self, remote: str, *names: str, how: str) -> None:
+        """Fetch commits, by id or ref, into no ref at all; `how` is git's `--depth=N`, `--deepen=N`, `--unshallow`."""
+        words = ("--no-tags", "--no-write-fetch-head", "--refmap=", "--quiet", "--no-recurse-submodules", how)
+        self._reach("fetch", *words, "--", remote, *names)
+
+    @property
+    def current_branch(self) -> str | None:
+        """The branch that is checked out; None for a detached HEAD."""
+        return self.run("symbolic-ref", "--short", "--quiet", "HEAD", accept=(0, 1)).text or None
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether history ends here before its beginning."""
+        return self.git("rev-parse", "--is-shallow-repository") == "true"
+
     def publish(self, remote: str | None, updates: Iterable[RefUpdate], why: str = "nbpr") -> None:
         """Move several refs together or not at all: on the remote, or here where there is none; the reflog says `why`.
 

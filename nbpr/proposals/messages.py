@@ -15,7 +15,7 @@ from nbpr.git.repository import Repository
 from nbpr.proposals.identity import END, Identity
 from nbpr.proposals.plans import Plan, Proposal
 from nbpr.proposals.proofs import Proof
-from nbpr.render import markdown, places
+from nbpr.render import blocks, markdown, places
 from nbpr.render.report import Report, ScrapRow
 
 
@@ -100,7 +100,7 @@ def body(
     told = whole.findings, whole.checks, whole.runs, proof.bounds
     found = Evidence(identity.head or "", proof.verdict, *told).comment()
     waiting = f"{places.WAITING}\n" if "" in (kept or {}).values() else ""
-    rendered = markdown.render(whole, markdown.BUDGET - len(found)).rstrip("\n")
+    rendered = markdown.render(whole, blocks.BUDGET - len(found)).rstrip("\n")
     return f"{rendered}\n\n{found}\n{identity.comment()}\n{waiting}{END}"
 
 

@@ -18,20 +18,19 @@ from typing import Any
 from nbpr.checks import at_levels, execute, format, reproduce, size  # noqa: A004
 from nbpr.checks import scraps as bounds
 from nbpr.checks.reproduce import CellVerdict
-from nbpr.config import Bound, Config
+from nbpr.config import Config
 from nbpr.engines import Progress, stem
 from nbpr.engines.nbval import Comparer
 from nbpr.findings import Finding, Verdict, verdict
 from nbpr.git.repository import Entry, Repository
-from nbpr.git.worktrees import Worktree, worktree
-from nbpr.notebooks import clean, notebook, scraps
+from nbpr.notebooks import clean, scraps
 from nbpr.notebooks.notebook import Notebook
 from nbpr.proposals.plans import Plan, Subject, inputs
 from nbpr.runs import reference, runs
 from nbpr.runs.presence import proven_in
-from nbpr.runs.proven import file_digest, when
+from nbpr.runs.proven import compared, file_digest, when
 from nbpr.runs.record import Run
-from nbpr.steps import step
+from nbpr.runs.treeruns import TreeRuns
 
 Say = Callable[[str], None]
 Json = Mapping[str, Any]
@@ -193,11 +192,12 @@ class _Proving:
         findings += self._changed_results(before, first.reference)
         return self._judged(findings, records, before, first.reference, _whole(first))
 
+    def _runs(self, commit: str, tree: str) -> TreeRuns:
+        return TreeRuns(self.repository, self.config, commit, tree, self.tracked)
+
     def _recalled(self, tree: str, source: Notebook) -> Run | None:
         """The run of a notebook in a tree, if it is proven here already."""
-        proven = proven_in(self.repository, self.config, tree)
-        options = runs.Options(checkout=self.repository.root, files=self.tracked)
-        return runs.recall(source, self.path, self.repository.root, self.config, options, proven)
+        return self._runs(self.plan.head_sha, tree).recall(source, self.path)
 
     def _known_to_reproduce(self, run: Run) -> list[CellVerdict] | None:
         """nbval's verdicts on the second run that there was of a run that is proven; none where it is to have none."""
@@ -251,13 +251,7 @@ class _Proving:
         progress: Callable[[Progress], None] | None,
         stop: threading.Event | None = None,
     ) -> Run:
-        with worktree(self.repository, commit, tree, self.config.link) as made:
-            notebook.write(made.root / self.path, source)
-            options = runs.Options(checkout=self.repository.root, files=self.tracked)
-            proven = proven_in(self.repository, self.config, tree)
-            asked = (source, self.path, made.root, self.config, options)
-            with step(f"run {self.path}"):
-                return runs.execute(*asked, progress, stop, proven, lambda: _of_worktree(made))
+        return self._runs(commit, tree).execute(source, self.path, progress, stop)
 
     def _told(self, what: str) -> Callable[[Progress], None]:
         return lambda progress: self.say(f"{self.path}: {what}, cell {progress.cell} of {progress.cells}")
@@ -278,6 +272,8 @@ class _Proving:
         proven = proven_in(self.repository, self.config, self.tree)
         if proven is not None and first.proof and first.proof == second.proof:
             proven.judged(verdicts, *self._proof(first))
+            # Whoever validates what is committed here finds the second run, and that it was compared.
+            proven.judged(verdicts, *compared(first.reference, second.reference, self._sanitize_with()))
         return reproduce.check(verdicts, self.path)
 
     def _sanitize_with(self) -> Path | None:
@@ -359,7 +355,7 @@ class _Proving:
             # Of a failed run too, so that the same is not run again for nothing.
             run_keys={self.run_path: runs.key_of(self.after, self.config, self.tracked)},
             outputs={self.path: (before, after)},
-            bounds={name: _bound_text(bound) for name, bound in self.config.scraps.items()},
+            bounds={name: bounds.bound_text(bound) for name, bound in self.config.scraps.items()},
             checks=("format", "execute", "reproduce", "scraps", "size") if made else ("format", "execute"),
         )
 
@@ -375,20 +371,3 @@ def _record(run: Run, role: str, output: str | None) -> Json:
 
 def _told(notes: Iterable[str], path: str) -> list[Finding]:
     return [Finding("execute", "note", path, note) for note in notes]
-
-
-def _of_worktree(made: Worktree) -> Iterator[str]:
-    """What a run had that CI may not have, and what it changed that it must not."""
-    if made.linked:
-        names = ", ".join(linked.path for linked in made.linked[:3]) + (" …" if len(made.linked) > 3 else "")
-        yield f"it read ignored files through link ({names}): unproven for CI, which does not have them"
-    spoilt = [linked.path for linked in made.linked if not linked.is_untouched()]
-    if spoilt:
-        yield f"it wrote to files of the checkout that were linked because of their size: {', '.join(spoilt)}"
-    yield from made.notes
-
-
-def _bound_text(bound: Bound) -> str:
-    named = (("min", bound.min), ("max", bound.max), ("equals", bound.equals))
-    moves = (("max-drop", bound.max_drop), ("max-rise", bound.max_rise))
-    return ", ".join(f"{name} {value}" for name, value in (*named, *moves) if value is not None)

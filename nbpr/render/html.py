@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _VERDICTS = {"passed": ("✓", "Passed"), "failed": ("✗", "Failed"), None: ("○", "Not validated")}
-_SIGNS = {"error": "✗", "warning": "!", "note": "i"}
+#: How bad a finding is, as a sign.
+SIGNS = {"error": "✗", "warning": "!", "note": "i"}
 
 _RUN_NUMBERS = ("duration_seconds", "cells_executed")
 
@@ -63,10 +64,10 @@ def render(report: Report, album: Album | None = None) -> str:
     shown = [diff for diff in report.diffs if diff.differs]
     notebooks = [_notebook(diff, number, kept) for number, diff in enumerate(shown, 1)]
     sign, verdict = _VERDICTS[report.verdict] if report.key or report.verdict else ("±", "Compared")
-    page = _template().render(
-        policy=_policy(),
-        style=Markup(_part("review.css")),
-        script=Markup(_part("review.js")),
+    page = template("review.html").render(
+        policy=policy(),
+        style=Markup(part("review.css")),
+        script=Markup(part("review.js")),
         report=report,
         sign=sign,
         verdict=verdict,
@@ -79,10 +80,10 @@ def render(report: Report, album: Album | None = None) -> str:
         parameters=[(diff.path, one) for diff in shown for one in diff.parameters],
         scraps=sorted(report.scraps, key=lambda row: not row.changed),
         links=[(link.label, escape.address(link.url), link.url) for link in report.links],
-        failed=[_failed(run) for run in report.runs if isinstance(run.get("failed_cell"), Mapping)],
+        failed=[failed_cell(run) for run in report.runs if isinstance(run.get("failed_cell"), Mapping)],
         anchors=_anchors(notebooks),
         runs=[_run_facts(run) for run in report.runs],
-        signs=_SIGNS,
+        signs=SIGNS,
     )
     return page.encode("utf-8", "replace").decode("utf-8")
 
@@ -110,7 +111,8 @@ def _anchors(notebooks: list[Notebook]) -> dict[tuple[str, str], str]:
     return {(notebook.path, cell.id): cell.anchor for notebook in notebooks for cell in notebook.changed if cell.id}
 
 
-def _failed(run: Mapping[str, Any]) -> dict[str, Any]:
+def failed_cell(run: Mapping[str, Any]) -> dict[str, Any]:
+    """The cell at which a run stopped, for a template: where, which error, and its source as HTML."""
     cell = run["failed_cell"]
     return {
         "place": f"{cell.get('index')} {told.identifier(cell.get('id'))}".strip(),
@@ -158,7 +160,8 @@ def _place(finding: Finding, only: str) -> str:
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """A template of the folder `page`, everything that goes into it escaped."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
@@ -166,19 +169,21 @@ def _template() -> Template:
     )
     environment.filters |= {"value": _value, "plain": _plain, "plot": _plot, "place": _place}
     environment.tests["quiet"] = lambda cell: isinstance(cell, Quiet)
-    return environment.from_string(_part("review.html"))
+    return environment.from_string(part(name))
 
 
 @cache
-def _part(name: str) -> str:
+def part(name: str) -> str:
+    """A file of the folder `page`, as text."""
     return files("nbpr.render.page").joinpath(name).read_text(encoding="utf-8")
 
 
 @cache
-def _policy() -> str:
+def policy(scripts: bool = True) -> str:
     """Nothing loads but pictures in the page; the one style and the one script are known by their digests."""
     style, script = (
-        base64.b64encode(hashlib.sha256(_part(name).encode()).digest()).decode() for name in ("review.css", "review.js")
+        base64.b64encode(hashlib.sha256(part(name).encode()).digest()).decode() for name in ("review.css", "review.js")
     )
-    rules = ("default-src 'none'", "img-src data:", f"style-src 'sha256-{style}'", f"script-src 'sha256-{script}'")
+    rules = ["default-src 'none'", "img-src data:", f"style-src 'sha256-{style}'"]
+    rules += [f"script-src 'sha256-{script}'"] if scripts else []
     return "; ".join([*rules, "base-uri 'none'", "form-action 'none'"])

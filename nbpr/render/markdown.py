@@ -14,11 +14,9 @@ from urllib.parse import quote
 from nbpr.diff.changes import CellChange, NotebookDiff
 from nbpr.diff.lines import Line
 from nbpr.render import cells, escape, gallery, places
+from nbpr.render.blocks import BUDGET, ICONS, Page, link, table, titled, where
 from nbpr.render.folding import Fold
 from nbpr.render.report import Report, counts, value_text
-
-#: A body or a comment has 65,536 characters on GitHub; this many bytes leave room for what stands around it.
-BUDGET = 60_000
 
 #: So many changed cells are shown at most.
 CELLS = 30
@@ -26,7 +24,6 @@ CELLS = 30
 #: How much of the proposer's own words is shown, in characters.
 _LONGEST_WHY = 6_000
 
-_ICONS = {"error": "❌", "warning": "⚠️", "note": "ℹ️"}
 _STATUS = {"passed": "✅ Passed", "failed": "❌ Failed", None: "⚪ Not validated"}
 
 
@@ -37,20 +34,20 @@ def render(report: Report, budget: int = BUDGET) -> str:
 
 def blocks(report: Report, budget: int = BUDGET) -> list[str]:
     """The report as blocks, any number of which, from the first on, is Markdown that parses."""
-    page = _Page(budget)
+    page = Page(budget)
     page.add(*_head(report))
     page.add(_why(report.why))
     page.add(_links(report))
     share = budget // 5
-    checks = "", _findings(report, share)
+    checks = "", findings(report, share)
     failed = any(finding.level == "error" for finding in report.findings)
-    results = [("Parameters", _parameters(report, share)), ("Scraps", _scraps(report, share))]
-    for title, table in [checks, *results] if failed else [*results, checks]:
-        page.add(_titled(title, table))
-    page.add(*(_failed_cell(run) for run in report.runs))
-    page.add(_titled("Pictures", _pictures(report, share)))
+    results = [("Parameters", _parameters(report, share)), ("Scraps", scraps(report, share))]
+    for title, rows in [checks, *results] if failed else [*results, checks]:
+        page.add(titled(title, rows))
+    page.add(*(failed_cell(run) for run in report.runs))
+    page.add(titled("Pictures", _pictures(report, share)))
     page.add(_notes(report, share))
-    _add_cells(page, report)
+    add_cells(page, report)
     page.add(_runs(report, share))
     return page.blocks
 
@@ -59,24 +56,6 @@ def marker(key: str) -> str:
     """The first line of what is ours on a forge, by which it is found again."""
     safe = quote(key, safe="", errors="surrogatepass")
     return f"<!-- nbpr:{re.sub('-(?=-|$)', '%2D', safe)} -->"
-
-
-class _Page:
-    """Blocks of Markdown, each whole in itself, as many as go into the budget."""
-
-    def __init__(self, budget: int) -> None:
-        self.room = budget
-        self.blocks: list[str] = []
-
-    def add(self, *blocks: str, reserve: int = 0) -> bool:
-        """Put the blocks in that are not empty, all or none; say whether they went in."""
-        wanted = [block for block in blocks if block]
-        size = sum(len(block.encode()) + 2 for block in wanted)
-        if size + reserve > self.room:
-            return False
-        self.room -= size
-        self.blocks += wanted
-        return True
 
 
 # -- the summary -----------------------------------------------------------------------------------------------
@@ -117,38 +96,16 @@ def _facts(report: Report) -> list[str]:
 
 def _links(report: Report) -> str:
     page = places.of(report.page_name, "review page", report.picture_urls.get(report.page_name))
-    return " · ".join([*(_link(link.label, link.url) for link in report.links), *([page] if page else [])])
+    return " · ".join([*(link(one.label, one.url) for one in report.links), *([page] if page else [])])
 
 
-def _link(label: str, url: str) -> str:
-    address = escape.address(url)
-    if address is None:
-        return f"{escape.prose(label)}: {escape.code_span(url)}"
-    return f"[{escape.prose(label)}](<{address}>)"
-
-
-def _titled(title: str, table: str) -> str:
-    return f"**{title}**\n\n{table}" if title and table else table
-
-
-def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> str:
-    """As many whole rows as go into `room` bytes, and how many more there are; nothing without rows."""
-    lines = ["| " + " | ".join(headers) + " |", "|" + " --- |" * len(headers)]
-    for done, row in enumerate(rows):
-        line = "| " + " | ".join(row) + " |"
-        room -= len(line.encode()) + 1
-        if room < 0:
-            return "\n".join([*lines, "", f"*{len(rows) - done:,} more rows are not shown.*"])
-        lines.append(line)
-    return "\n".join(lines) if rows else ""
-
-
-def _findings(report: Report, room: int) -> str:
+def findings(report: Report, room: int) -> str:
+    """The findings as a table, the worst first, and the checks that passed."""
     rows = [
         [
-            _ICONS[finding.level],
+            ICONS[finding.level],
             escape.table_code(finding.check, 40),
-            _where(finding.path, finding.cell_id),
+            where(finding.path, finding.cell_id),
             escape.table_code(finding.message) + (f" {escape.table_code(finding.hint)}" if finding.hint else ""),
         ]
         for finding in report.ordered_findings
@@ -156,12 +113,7 @@ def _findings(report: Report, room: int) -> str:
     passed = ", ".join(escape.table_code(check, 40) for check in report.passed_checks)
     if passed:
         rows.append(["✅", passed, "", "passed"])
-    return _table(["", "Check", "Where", "What"], rows, room)
-
-
-def _where(path: str, cell_id: str | None) -> str:
-    place = escape.table_code(path, 120) if path else ""
-    return f"{place} cell {escape.table_code(cell_id, 64)}".strip() if cell_id else place
+    return table(["", "Check", "Where", "What"], rows, room)
 
 
 def _parameters(report: Report, room: int) -> str:
@@ -173,7 +125,8 @@ def _parameters(report: Report, room: int) -> str:
     return _by_notebook(["Parameter", "Before", "After"], rows, report, room)
 
 
-def _scraps(report: Report, room: int) -> str:
+def scraps(report: Report, room: int) -> str:
+    """The scraps as a table, those that changed first."""
     rows = [
         [
             escape.table_code(row.notebook, 120),
@@ -209,11 +162,11 @@ def _value(value: Any) -> str:
 def _by_notebook(headers: list[str], rows: list[list[str]], report: Report, room: int) -> str:
     """The table, its column of notebooks left out where there is only one."""
     if len(report.diffs) == 1 and len({row[0] for row in rows}) <= 1:
-        return _table(headers, [row[1:] for row in rows], room)
-    return _table(["Notebook", *headers], rows, room)
+        return table(headers, [row[1:] for row in rows], room)
+    return table(["Notebook", *headers], rows, room)
 
 
-def _failed_cell(run: Mapping[str, Any]) -> str:
+def failed_cell(run: Mapping[str, Any]) -> str:
     """The cell at which a run stopped: its error, and its source."""
     failed = run.get("failed_cell")
     if not isinstance(failed, Mapping):
@@ -235,8 +188,8 @@ def _notes(report: Report, room: int) -> str:
 
 def _runs(report: Report, room: int) -> str:
     rows = [[_fact(run, key) for key in _RUN_FACTS.values()] for run in report.runs]
-    table = _table(list(_RUN_FACTS), rows, room)
-    return f"<details>\n<summary>Runs</summary>\n\n{table}\n\n</details>" if table else ""
+    facts = table(list(_RUN_FACTS), rows, room)
+    return f"<details>\n<summary>Runs</summary>\n\n{facts}\n\n</details>" if facts else ""
 
 
 _RUN_FACTS = {
@@ -261,14 +214,14 @@ def _fact(run: Mapping[str, Any], key: str) -> str:
 # -- the cells -------------------------------------------------------------------------------------------------
 
 
-def _add_cells(page: _Page, report: Report) -> None:
+def add_cells(page: Page, report: Report) -> None:
     """The changed cells, notebook by notebook, those whose outputs alone changed after the others."""
     shown = total = 0
     for diff in (diff for diff in report.diffs if diff.differs):
         page.add(_notebook_block(diff, len(report.diffs) > 1), reserve=_CLOSING)
         for change in cells.worth_showing(diff):
             total += 1
-            if shown < CELLS and page.add(_cell_block(change), reserve=_CLOSING):
+            if shown < CELLS and page.add(cell_block(change), reserve=_CLOSING):
                 shown += 1
     if shown < total:
         noun = "cell is" if total - shown == 1 else "cells are"
@@ -285,7 +238,7 @@ def _notebook_block(diff: NotebookDiff, several: bool) -> str:
     return "\n\n".join(filter(None, [heading, escape.fence(cells.fitted(lines, 40, 6_000)) if lines else ""]))
 
 
-def _cell_block(change: CellChange) -> str:
+def cell_block(change: CellChange) -> str:
     """One `<details>`: the source as a diff, what else changed, and the outputs where they changed."""
     parts = [_diff_fence(cells.source(change), prose=change.cell_type != "code")]
     results = cells.outputs(change)

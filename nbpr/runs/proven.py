@@ -255,6 +255,12 @@ def _patterns(kept: Iterable[tuple[str, int, str]]) -> list[tuple[re.Pattern[str
     return [(re.compile(pattern, flags & ~re.UNICODE), word) for pattern, flags, word in kept]
 
 
+def compared(expected: Mapping[str, Any], ran: Mapping[str, Any], sanitize_with: Path | None) -> tuple[Any, ...]:
+    """What nbval's verdicts on a run hang on: the code cells of both sides, and the sanitize file."""
+    sides = ([cell for cell in run["cells"] if cell["cell_type"] == "code"] for run in (expected, ran))
+    return (*(json.dumps(cells, sort_keys=True) for cells in sides), file_digest(sanitize_with))
+
+
 def when(run: Run) -> list[str]:
     """When a run was made that was not made now, for a note."""
     if not run.record.cached:

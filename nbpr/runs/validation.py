@@ -26,7 +26,7 @@ from nbpr.notebooks import notebook
 from nbpr.notebooks.notebook import Notebook
 from nbpr.places import path_below, root_of
 from nbpr.runs import presence, reference, runs
-from nbpr.runs.proven import Proven, file_digest, when
+from nbpr.runs.proven import Proven, compared, when
 from nbpr.runs.record import Run
 from nbpr.runs.runs import AS_CONFIGURED, Follow, Options
 
@@ -143,7 +143,7 @@ class _Validating:
         asked = (source, self.path, self.root, self.config, self.options)
         with Expectation.of(source, self.root, self.config, self.proven) as expectation:
             run = runs.recall(*asked, self.proven)
-            if run is not None:
+            if run is not None and expectation.is_known_of(run):
                 well_formed = self._well_formed(data)
                 return self._judged([*well_formed, *findings_of(run), *expectation.findings(run)], run)
             with ThreadPoolExecutor(1) as beside, Begun(told) as begun:
@@ -179,7 +179,7 @@ class Expectation:
     def __init__(
         self,
         source: Notebook,
-        expected: Mapping[str, Any] | None,
+        expected: dict[str, Any] | None,
         state: State,
         config: Config,
         proven: Proven | None = None,
@@ -201,16 +201,41 @@ class Expectation:
         A run that is of another source, or cannot be read, is not compared with: its outputs are not expected here.
         """
         place = root / reference.run_path(source.name, config)
-        expected, state = _expected(place, source, config)
+        data = place.read_bytes() if place.is_file() else None
+        with cls.of_run(source, data, config, root, proven) as made:
+            yield made
+
+    @classmethod
+    @contextmanager
+    def of_run(
+        cls, source: Notebook, data: bytes | None, config: Config, rules: Path, proven: Proven | None = None
+    ) -> Iterator[Expectation]:
+        """The same of a reference run's bytes, None for none; the sanitize file is below `rules`."""
+        expected, state = _expected(data, source, config)
         made = cls(source, expected, state, config, proven)
-        made._sanitize_with = sanitize_file(root / config.sanitize_with) if config.sanitize_with else None
+        made._sanitize_with = sanitize_file(rules / config.sanitize_with) if config.sanitize_with else None
         with made._stack:
             yield made
+
+    @property
+    def in_step(self) -> dict[str, Any] | None:
+        """The reference run, if it is of this source."""
+        return self._expected if self._state == "in step" else None
 
     def get_ready(self) -> None:
         """Have nbval start, in a process of its own, if there is something to compare with."""
         if self._state == "in step" and self._comparer is None:
             self._comparer = self._stack.enter_context(Comparer(process.kernel_environment(self._config.execute.env)))
+
+    def is_known_of(self, run: Run) -> bool:
+        """Whether a run that was recalled says how the notebook keeps to it.
+
+        The reference run may have been made of that very run, and would then be compared with itself: only what a run
+        of its own was compared with, when it ran, is known.
+        """
+        if self.in_step is None:
+            return True
+        return self._proven is not None and self._proven.known_verdicts(*self._parts(self.in_step, run)) is not None
 
     def findings(self, run: Run) -> list[Finding]:
         """How a run keeps to it: whether the reference run is of this source, and nbval's verdicts on each cell."""
@@ -230,8 +255,10 @@ class Expectation:
     def _verdicts(self, expected: Mapping[str, Any], run: Run) -> list[CellVerdict]:
         if self._proven is None:
             return self._compared(expected, run)
-        parts = (reference.to_bytes(expected), run.reference_bytes, file_digest(self._sanitize_with))
-        return self._proven.verdicts(*parts, made=lambda: self._compared(expected, run))
+        return self._proven.verdicts(*self._parts(expected, run), made=lambda: self._compared(expected, run))
+
+    def _parts(self, expected: Mapping[str, Any], run: Run) -> tuple[Any, ...]:
+        return compared(expected, run.reference, self._sanitize_with)
 
     def _compared(self, expected: Mapping[str, Any], run: Run) -> list[CellVerdict]:
         self.get_ready()
@@ -239,11 +266,10 @@ class Expectation:
         return self._comparer.compare(expected, run.reference, self._sanitize_with)
 
 
-def _expected(place: Path, source: Notebook, config: Config) -> tuple[dict[str, Any] | None, State]:
-    if not place.is_file():
+def _expected(data: bytes | None, source: Notebook, config: Config) -> tuple[dict[str, Any] | None, State]:
+    if data is None:
         return None, "missing"
-    try:
-        expected = reference.load(place.read_bytes(), place.name)
-    except BadInput:
+    expected = reference.readable(data, source.name)
+    if expected is None:
         return None, "out of step"
     return expected, "in step" if reference.in_step(expected, source, config.parameters) else "out of step"

@@ -105,8 +105,19 @@ def _next(tracked: Tracked, ci: Sequence[str]) -> Iterator[str]:
     ours = (".gitattributes", f"{tracked.config.runs}/.gitignore", *map(workflows.place, ci))
     if tracked.repository.git("ls-files", "--others", "--modified", "--", *ours):
         yield f"git add {shlex.join(ours)}"
+    for forge in ci:
+        yield from _not_included(tracked.repository, forge)
     if tracked.unclean and tracked.is_filtered:
         yield "git add --renormalize ."
+
+
+def _not_included(repository: Repository, forge: str) -> Iterator[str]:
+    """The command that takes a forge's workflow in, where it has to be and is not."""
+    if forge in workflows.INCLUDES:
+        name, command = workflows.INCLUDES[forge]
+        file = repository.root / name
+        if not (file.is_file() and workflows.place(forge).encode() in file.read_bytes()):
+            yield command
 
 
 def _cache_step(repository: Repository) -> Step:

@@ -1,4 +1,7 @@
-"""CI workflows that check and validate a repository's notebooks, one for each forge that runs them."""
+"""CI workflows that run the gate over a repository's notebooks, one for each forge that runs them.
+
+Those called `…-single` are for runners without Node.js, on which the jobs of the others cannot hand anything over.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,14 @@ PLACES: Mapping[str, str] = {
     "gitea": ".gitea/workflows/nbpr.yml",
     "github": ".github/workflows/nbpr.yml",
     "forgejo": ".forgejo/workflows/nbpr.yml",
+    "gitlab": ".gitlab/nbpr.yml",
+    "gitea-single": ".gitea/workflows/nbpr.yml",
+    "forgejo-single": ".forgejo/workflows/nbpr.yml",
+}
+
+#: Where a forge does not look for workflows by itself: the file that takes ours in, and the command that makes it.
+INCLUDES: Mapping[str, tuple[str, str]] = {
+    "gitlab": (".gitlab-ci.yml", "printf 'include:\\n  - local: .gitlab/nbpr.yml\\n' >> .gitlab-ci.yml"),
 }
 
 

@@ -78,7 +78,8 @@ def test_hooks_and_workflows(here: Path, capfd: pytest.CaptureFixture[str]) -> N
     assert code == 0
     assert "done      pre-commit hook: notebooks are checked\n" in out
     assert out.endswith(" .gitea/workflows/nbpr.yml .github/workflows/nbpr.yml\n")
-    assert as_json(capfd, "init", "--ci", "svn")[1]["error"]["hint"] == "--ci gitea, --ci github, --ci forgejo"
+    hint = as_json(capfd, "init", "--ci", "svn")[1]["error"]["hint"]
+    assert hint == "--ci gitea, --ci github, --ci forgejo, --ci gitlab, --ci gitea-single, --ci forgejo-single"
     assert called(capfd, "init", "--undo")[0] == 0
     assert everything(here) == before
 

@@ -443,6 +443,23 @@ def test_a_workflow_is_written_and_never_written_over(forge: str, repository: Pa
     assert not (repository / f".{forge}").exists()
 
 
+def test_gitlabs_workflow_is_taken_in_by_a_command_that_is_said(repository: Path) -> None:
+    result = setup.init(repository, wanted=Wanted(ci=("gitlab",)))
+    (command,) = (line for line in result["next"] if line.startswith("printf"))
+    subprocess.run(["sh", "-c", command], cwd=repository, check=True)
+    assert (repository / ".gitlab-ci.yml").read_text() == "include:\n  - local: .gitlab/nbpr.yml\n"
+    again = setup.init(repository, wanted=Wanted(ci=("gitlab",)))
+    assert not [line for line in again["next"] if line.startswith("printf")]
+
+
+def test_the_workflow_of_one_job_lies_where_the_other_would(repository: Path) -> None:
+    setup.init(repository, wanted=Wanted(ci=("gitea-single",)))
+    result = setup.init(repository, wanted=Wanted(ci=("gitea",)))
+    assert [one["path"] for one in result["findings"]] == [".gitea/workflows/nbpr.yml"]
+    setup.undo(repository)
+    assert not (repository / ".gitea").exists()
+
+
 def test_a_forge_without_workflows(repository: Path) -> None:
     with pytest.raises(BadInput, match="no workflow for 'svn'"):
         setup.init(repository, wanted=Wanted(ci=("svn",)))
