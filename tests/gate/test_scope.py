@@ -139,3 +139,31 @@ def test_a_notebook_that_no_setting_names_is_told_of(project: Repository, tmp_pa
 )
 def test_the_modules_that_code_names(source: str, modules: set[str]) -> None:
     assert imports.of_code([source]).modules == modules
+
+
+@pytest.mark.parametrize(
+    ("skip", "labels", "message", "is_skipped"),
+    [
+        ("never", ("nbpr-skip",), "a change [skip nbpr]", False),
+        ("label", ("nbpr-skip",), "a change", True),
+        ("label", ("other",), "a change [skip nbpr]", False),
+        ("commit", (), "a change [skip nbpr]", True),
+        ("commit", (), "a change", False),
+    ],
+)
+def test_who_may_skip(
+    project: Repository, tmp_path: Path, skip: str, labels: tuple[str, ...], message: str, is_skipped: bool
+) -> None:
+    projects.write(project.root, {"nbpr.toml": f'[gate]\nskip = "{skip}"\n'})
+    git(project.root, "add", "-A")
+    git(project.root, "commit", "-qm", "rules")
+    git(project.root, "switch", "-q", "-c", "topic")
+    projects.write(project.root, {"nbpr.toml": '[gate]\nskip = "commit"\n'})
+    git(project.root, "commit", "-q", "--allow-empty", "-am", message)
+    occasion = Occasion(base="main", labels=labels)
+    ground = gates.found(project, Wanted(occasion), tmp_path / "ground")
+    found = gates.asked_to_skip(project, occasion, ground)
+    assert bool(found.skipped) == is_skipped
+    asked = "nbpr-skip" in labels or "[skip nbpr]" in message
+    assert bool(found.findings) == asked
+    assert found.verdict == "passed"
