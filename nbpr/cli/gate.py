@@ -132,7 +132,7 @@ def gate(
 
 
 def _settings(repository: Repository) -> Config:
-    """The checkout's own settings, for which remote and which branch are meant; what is wrong with them is told later."""
+    """The checkout's own settings, for which remote and branch are meant; what is wrong with them is told later."""
     from nbpr import config
 
     try:
