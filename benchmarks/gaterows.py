@@ -57,7 +57,7 @@ def gated(changed: int) -> Callable[[Stage], Pair]:
         for path in paths:
             name = Path(path).name
             out = loop / "notebooks" / "many" / f"run-{name}"
-            steps.append((stage.program("nbstripout"), "--verify", path))
+            steps.append((stage.program("nbstripout"), "--verify", "--keep-id", path))
             steps.append((stage.program("papermill"), "--no-progress-bar", "--cwd", str(out.parent), path, str(out)))
             steps.append((stage.program("pytest"), "-q", "--nbval-lax", str(out)))
             steps.append((stage.program("nbdiff"), str(loop / "runs" / "many" / name), str(out)))
