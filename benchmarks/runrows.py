@@ -45,7 +45,7 @@ def _notebook(number: int) -> str:
     return json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
 
 
-def _written(stage: Stage) -> list[str]:
+def written(stage: Stage) -> list[str]:
     """The notebooks, with the file that some of them read, among the example notebooks; their paths."""
     folder = stage.notebooks() / "many"
     folder.mkdir()
@@ -59,7 +59,7 @@ def _written(stage: Stage) -> list[str]:
 
 def _checkout(stage: Stage) -> tuple[Path, list[str]]:
     """A repository with the notebooks and their reference runs."""
-    paths = _written(stage)
+    paths = written(stage)
     checkout = stage.repository("many")
     stage.call(stage.program("nbpr"), "run", *paths, "--jobs", "2", cwd=checkout)
     return checkout, paths

@@ -11,7 +11,7 @@ from nbpr.checks.execute import one_line
 from nbpr.findings import Finding
 
 #: How the finding begins that says how many cells were checked.
-CHECKED = re.compile(r"(\d+) of (\d+) cells checked")
+CHECKED = re.compile(r"([0-9]{1,9}) of ([0-9]{1,9}) cells checked")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from nbpr.errors import BadInput, NotAllowed
 
 if TYPE_CHECKING:
     from nbpr.cienv import Event
+    from nbpr.config import Config
     from nbpr.gate.gate import Wanted
     from nbpr.gate.result import GateResult
     from nbpr.git.repository import Repository
@@ -83,7 +84,8 @@ def gate(
     _refuse_pairs(source=source is not None, fix=fix, update=update, write=write_baseline, dry_run=dry_run)
     repository = Repository.discover()
     event = cienv.event(os.environ)
-    occasion = of_event(event, base, head) if event else Occasion(base, head)
+    local = _settings(repository)
+    occasion = of_event(event, base, head) if event else Occasion(base, head, local.base)
     _refuse_target(event, is_run=source is None and not dry_run)
     overrides = {
         "execute": {"jobs": jobs, "python": python and str(Path(python).expanduser().absolute())},
@@ -91,7 +93,14 @@ def gate(
         "forge": forge,
         "token_file": token_file,
     }
-    wanted = Wanted(occasion, overrides, every=every or write_baseline, accepted=baseline, fetches=not dry_run)
+    wanted = Wanted(
+        occasion,
+        overrides,
+        every=every or write_baseline,
+        accepted=baseline,
+        remote=local.remote,
+        fetches=not dry_run,
+    )
     if dry_run:
         _planned(repository, wanted, as_json)
         return
@@ -120,6 +129,16 @@ def gate(
         return
     if is_failed:
         raise typer.Exit(1)
+
+
+def _settings(repository: Repository) -> Config:
+    """The checkout's own settings, for which remote and branch are meant; what is wrong with them is told later."""
+    from nbpr import config
+
+    try:
+        return config.load(repository.root)
+    except BadInput:
+        return config.Config()
 
 
 def _refuse_pairs(**given: bool) -> None:

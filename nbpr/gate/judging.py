@@ -93,7 +93,7 @@ def judge(case: Case, told: Told, turn: batch.Turn, begin: Callable[[], None] = 
             begin()
             run = case.runs.execute(parsed, case.path, told, turn.stop, turn)
         found += [*_of_run(case, run), *_compared(case, expected, run)]
-        found += _of_results(case, run, found)
+        found += of_results(case, _whole(run), found) if run.went_well else []
     record = {**replace(run.record, output=None).as_json(), "role": "gate"}
     made = relayed(case, found, record, parsed, _whole(run))
     return replace(made, reference=run.reference_bytes if run.is_reference else None)
@@ -179,11 +179,8 @@ def _compared(case: Case, expected: Expectation, run: Run) -> list[Finding]:
     return list(at_levels(found, case.config))
 
 
-def _of_results(case: Case, run: Run, told: Iterable[Finding]) -> list[Finding]:
-    """What the run's own results break: bounds, scraps that are gone, credentials that it puts out."""
-    if not run.went_well:
-        return []
-    whole = _whole(run)
+def of_results(case: Case, whole: dict[str, Any], told: Iterable[Finding]) -> list[Finding]:
+    """What a run's own results break, beside what is `told`: bounds, scraps that are gone, credentials put out."""
     values = scraps.values(whole)
     base = _values(case.sides.base_run, case.run_path)
     found = CHECKS["scraps"](values, case.config.scraps, case.path, base)

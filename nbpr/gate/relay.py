@@ -62,6 +62,8 @@ def _relayed(case: Case, told: Leavings) -> Judged:
     theirs = [each for each in known.findings if each.check in _OF_RUNS and each.path in ("", case.path, case.run_path)]
     findings = [*static, *at_levels([replace(each, path=each.path or case.path) for each in theirs], case.config)]
     executed = reference.readable(known.executed, case.path) if known.executed else None
+    if executed is not None and known.run is not None and known.run["status"] == "success":
+        findings += judging.of_results(case, executed, findings)
     return judging.relayed(case, findings, known.run, parsed, executed)
 
 

@@ -130,10 +130,13 @@ class _Files:
                 table = tomllib.loads(data.decode())
             except ValueError:
                 return True  # what is wrong with it is told when it is loaded
-            table = table if name == "nbpr.toml" else table.get("tool", {}).get("nbpr", {})
+            if name != "nbpr.toml":
+                tool = table.get("tool", {})
+                table = tool.get("nbpr", {}) if isinstance(tool, dict) else {}
             shared = table.get("extend") if isinstance(table, dict) else None
-            if isinstance(shared, str):
-                self.take(shared)
+            # A commit has no say over which files of this machine are read.
+            if shared is not None and (not isinstance(shared, str) or self.take(shared) is None):
+                raise BadInput(f"{name}: extend: this commit has no file {shared!r}")
             return bool(table)
         return False
 

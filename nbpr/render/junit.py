@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
@@ -63,20 +63,27 @@ def _of_notebook(judged: Judged) -> list[_Case]:
     return [*cases.values(), *cells.values()]
 
 
-def _of_cells(judged: Judged) -> Iterator[_Case]:
-    """A case for each cell whose outputs are compared; those that the run did not come to are skipped."""
+def _of_cells(judged: Judged) -> list[_Case]:
+    """A case for each cell whose outputs are to be compared; one of which it is not known that they were is skipped."""
     if "reproduce" not in judged.checks or judged.diff is None or judged.diff.after is None:
-        return
-    stopped = (judged.run or {}).get("failed_cell")
-    last = stopped.get("index") if isinstance(stopped, Mapping) else None
+        return []
+    marked = []
     for index, held in enumerate(judged.diff.after.get("cells", [])):
         cell = Cell(held)
-        if cell.id is None or held.get("cell_type") != "code":
-            continue
         said = markers(cell.source, cell.tags)
-        if said.check and not said.skip:
-            why = "the run stopped before it" if isinstance(last, int) and index > last else None
-            yield _Case(_cell_name(cell.id), skipped=why)
+        if cell.id is not None and held.get("cell_type") == "code" and said.check and not said.skip:
+            marked.append((index, cell.id))
+    compared = int((judgement.cells_checked(judged) or "0").split(" ")[0])
+    stopped = (judged.run or {}).get("failed_cell")
+    last = stopped.get("index") if isinstance(stopped, Mapping) else None
+    return [_Case(_cell_name(name), skipped=_skipped(index, last, compared, len(marked))) for index, name in marked]
+
+
+def _skipped(index: int, last: Any, compared: int, marked: int) -> str | None:
+    """Why it is not known that a cell's outputs are what they were."""
+    if isinstance(last, int) and index >= last:
+        return "the run stopped before its outputs were compared"
+    return None if compared >= marked else "its outputs may not have been compared"
 
 
 def _cell_name(cell_id: str) -> str:

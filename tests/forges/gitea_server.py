@@ -50,7 +50,7 @@ TYPE = channel
 [indexer]
 ISSUE_INDEXER_TYPE = db
 [actions]
-ENABLED = false
+ENABLED = {actions}
 [cron]
 ENABLED = false
 [log]
@@ -91,11 +91,11 @@ class Gitea:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Gitea]:
+def running(folder: Path, *, actions: bool = False) -> Iterator[Gitea]:
     """A Gitea of its own, with the users `boss` (administrator), `ada` (whose token is `token`) and `bob`."""
     folder.mkdir(parents=True, exist_ok=True)
     program, port, settings = str(binary()), _free_port(), folder / "app.ini"
-    settings.write_text(SETTINGS.format(folder=folder, port=port))
+    settings.write_text(SETTINGS.format(folder=folder, port=port, actions=str(actions).lower()))
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "GITEA_WORK_DIR": str(folder)}
     words = [program, "--config", str(settings)]
     _run([*words, "migrate"], environment)

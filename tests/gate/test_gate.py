@@ -46,7 +46,7 @@ def test_five_notebooks_get_their_findings_one_comment_and_turn_green(project: R
         path("low"): source("# low\n", 0.1),
     }
     commit(project, bad)
-    commit(project, {**rerun(project, "shaky"), **rerun(project, "low")})
+    commit(project, {**rerun(project, "shaky", keep=False), **rerun(project, "low")})
     pull = open_pull(project)
     seen = Seen()
     result = gate(project, seen=seen, post=True)

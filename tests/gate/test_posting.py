@@ -35,6 +35,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         yield found
 
 
+#: Many trials: with each kind of forge only where there is time.
+ON_ONE = pytest.mark.parametrize("place", ["gitea", pytest.param("github", marks=pytest.mark.soak)], indirect=True)
+
+
 @dataclass
 class Told:
     """A gate whose notebooks are judged beforehand, so that no kernel is needed to see what is told of them."""
@@ -42,13 +46,16 @@ class Told:
     place: Place
     head: str
     pull: int | None
+    ground: gates.Ground | None = None
 
     def __call__(self, result: GateResult, *, runs: bool = True, breaks: BaseException | None = None) -> GateResult:
         from nbpr.gate import delivery
 
         def run(repository: Repository, wanted: Wanted, watcher: gates.Watcher) -> GateResult:
-            ground = gates.found(repository, wanted, Path(repository.git_dir) / "ground")
-            watcher.begins(replace(ground, rules=replace(ground.rules, config=self.settings)))
+            if self.ground is None:  # what is there to be judged is no matter of these tests
+                ground = gates.found(repository, wanted, Path(repository.git_dir) / "ground")
+                self.ground = replace(ground, rules=replace(ground.rules, config=self.settings))
+            watcher.begins(self.ground)
             if runs:
                 watcher.runs()
                 watcher.runs()
@@ -173,10 +180,14 @@ class Killed(BaseException):
     """What ends a command without its being asked."""
 
 
+@ON_ONE
 def test_killed_at_any_boundary_it_is_not_green_and_the_next_one_says_all(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(posting.Posting, "broken_off", lambda self, why, always=False: None)
+    told(result())
+    told.repo.statuses.clear()
+    told.repo.comments.clear()
     passed: list[str] = []
     monkeypatch.setattr(steps, "listener", passed.append)
     told(result())
@@ -213,6 +224,7 @@ def test_without_what_the_first_job_left_the_second_says_so(told: Told, tmp_path
     assert told.statuses[-1] == "error"
 
 
+@ON_ONE
 def test_cut_off_half_way_it_is_not_green_and_the_next_one_says_all(told: Told) -> None:
     """Each request in turn does not come back, for as long as it is tried."""
     fake = told.place.fake

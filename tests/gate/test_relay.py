@@ -71,6 +71,14 @@ def test_a_run_of_something_else_has_failed(project: Repository, left: Path) -> 
     assert said(relayed(project, left), "execute")
 
 
+def test_bounds_are_held_to_the_run_that_was_left(project: Repository, left: Path) -> None:
+    place = left / leavings.EXECUTED / path("good")
+    data = place.read_bytes()
+    assert b'"data": 0.9,' in data
+    place.write_bytes(data.replace(b'"data": 0.9,', b'"data": 0.1,'))
+    assert (path("good"), "score is 0.1, below min 0.5 (base: 0.9)") in said(relayed(project, left), "scraps")
+
+
 def test_a_failure_that_is_hidden_has_failed(project: Repository, left: Path) -> None:
     def hidden(data: dict[str, Any]) -> None:
         for row in data["notebooks"]:

@@ -139,3 +139,55 @@ def test_a_notebook_that_no_setting_names_is_told_of(project: Repository, tmp_pa
 )
 def test_the_modules_that_code_names(source: str, modules: set[str]) -> None:
     assert imports.of_code([source]).modules == modules
+
+
+@pytest.mark.parametrize(
+    ("skip", "labels", "message", "is_skipped"),
+    [
+        ("never", ("nbpr-skip",), "a change [skip nbpr]", False),
+        ("label", ("nbpr-skip",), "a change", True),
+        ("label", ("other",), "a change [skip nbpr]", False),
+        ("commit", (), "a change [skip nbpr]", True),
+        ("commit", (), "a change", False),
+    ],
+)
+def test_who_may_skip(
+    project: Repository, tmp_path: Path, skip: str, labels: tuple[str, ...], message: str, is_skipped: bool
+) -> None:
+    projects.write(project.root, {"nbpr.toml": f'[gate]\nskip = "{skip}"\n'})
+    git(project.root, "add", "-A")
+    git(project.root, "commit", "-qm", "rules")
+    git(project.root, "switch", "-q", "-c", "topic")
+    projects.write(project.root, {"nbpr.toml": '[gate]\nskip = "commit"\n'})
+    git(project.root, "commit", "-q", "--allow-empty", "-am", message)
+    occasion = Occasion(base="main", labels=labels)
+    ground = gates.found(project, Wanted(occasion), tmp_path / "ground")
+    found = gates.asked_to_skip(project, occasion, ground)
+    assert bool(found.skipped) == is_skipped
+    asked = "nbpr-skip" in labels or "[skip nbpr]" in message
+    assert bool(found.findings) == asked
+    assert found.verdict == "passed"
+
+
+@pytest.mark.parametrize("shared", ['"/dev/zero"', '"../elsewhere.toml"', '"gone.toml"', "3"])
+def test_no_file_of_this_machine_is_read_for_a_commit(project: Repository, tmp_path: Path, shared: str) -> None:
+    (project.root.parent / "elsewhere.toml").write_text('runs = "elsewhere"\n')
+    git(project.root, "switch", "-q", "-c", "topic")
+    projects.write(project.root, {"nbpr.toml": f"extend = {shared}\n"})
+    git(project.root, "add", "-A")
+    git(project.root, "commit", "-qm", "shared")
+    found = gates.found(project, Wanted(Occasion(base="main")), tmp_path / "ground")
+    assert [each.check for each in found.findings if each.level == "error"] == ["weakened"]
+    assert "extend: this commit has no file" in found.findings[0].message
+
+
+def test_what_a_commit_extends_is_its_own(project: Repository, tmp_path: Path) -> None:
+    projects.write(project.root, {"nbpr.toml": 'extend = "shared.toml"\n', "shared.toml": "require-reference = true\n"})
+    git(project.root, "add", "-A")
+    git(project.root, "commit", "-qm", "shared")
+    git(project.root, "switch", "-q", "-c", "topic")
+    projects.write(project.root, {"shared.toml": "require-reference = false\n"})
+    git(project.root, "commit", "-qam", "lax")
+    found = gates.found(project, Wanted(Occasion(base="main")), tmp_path / "ground")
+    assert found.rules.config.require_reference is True
+    assert [each.message for each in found.findings] == ["require-reference is false now"]

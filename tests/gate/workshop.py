@@ -75,10 +75,10 @@ def make(folder: Path) -> Path:
     return folder
 
 
-def run(root: Path, *names: str) -> None:
-    """Make reference runs, as `nbpr run --resume` does: what is proven is taken, what is run is kept."""
+def run(root: Path, *names: str, keep: bool = True) -> None:
+    """Make reference runs, as `nbpr run --resume` does: what is proven is taken, what is run is kept, if wanted."""
     settings = config.load(root, OVERRIDES, environ={})
-    ways = runs.Ways(proven=presence.proven_here(root, settings))
+    ways = runs.Ways(proven=presence.proven_here(root, settings) if keep else None)
     runs.run_jobs([runs.Job(path(name), None) for name in names], root, settings, ways=ways)
 
 
@@ -115,9 +115,9 @@ def edited(project: Repository, name: str, change: Callable[[str], str]) -> dict
     return {name: after.encode()}
 
 
-def rerun(project: Repository, name: str) -> dict[str, bytes]:
+def rerun(project: Repository, name: str, *, keep: bool = True) -> dict[str, bytes]:
     """The reference run of a notebook as it stands in the checkout."""
-    run(project.root, name)
+    run(project.root, name, keep=keep)
     return {f"runs/{name}.ipynb": (project.root / f"runs/{name}.ipynb").read_bytes()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -106,11 +107,18 @@ def test_a_cell_that_does_not_reproduce_is_its_own_failure() -> None:
     assert case(suite, "reproduce").find("failure") is None
 
 
-def test_cells_that_the_run_did_not_come_to_are_skipped() -> None:
-    suite = suites(junit.text(five()))["notebooks/failing.ipynb"]
-    assert case(suite, "reproduce: cell after").find("skipped") is not None
-    assert case(suite, "reproduce: cell shown").find("skipped") is None
-    assert suite.get("skipped") == "1"
+def test_a_cell_of_which_it_is_not_known_that_it_was_compared_has_not_passed() -> None:
+    found = suites(junit.text(five()))
+    for name, why in (("failing", "the run stopped before"), ("low", "its outputs may not have been compared")):
+        suite = found[f"notebooks/{name}.ipynb"]
+        for cell in ("shown", "after"):
+            skipped = case(suite, f"reproduce: cell {cell}").find("skipped")
+            assert skipped is not None
+            assert str(skipped.get("message")).startswith(why)
+        assert suite.get("skipped") == "2"
+    assert found["notebooks/good.ipynb"].get("skipped") == "0"
+    uncounted = replace(good(), notebooks=(replace(good().notebooks[0], findings=()),))
+    assert suites(junit.text(uncounted))["notebooks/good.ipynb"].get("skipped") == "2"
 
 
 def test_the_run_takes_its_time() -> None:
