@@ -39,7 +39,7 @@ sys.exit(run(sys.argv[1:]))
 """
 #: A server that says again what it was told.
 ECHOES = tuple(Fault(f"echo {status}") for status in (301, 302, 400, 401, 403, 404, 409, 422, 423, 429, 500, 503))
-REQUESTS = 13
+REQUESTS = 20
 
 
 @dataclass
