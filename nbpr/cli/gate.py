@@ -220,6 +220,7 @@ def _told(result: GateResult) -> str:
     """What a person reads: the report, and at the end what failed, with source and traceback."""
     from nbpr.gate import words
     from nbpr.render import records, terminal
+    from nbpr.render.escape import without_commands
 
     shown = terminal.proposal(words.report(result), colour=colours(), width=width())
     failures = [
@@ -227,7 +228,7 @@ def _told(result: GateResult) -> str:
         for each in result.notebooks
         if each.run is not None and each.run["status"] != "success"
     ]
-    return "\n\n".join([shown, *failures, words.summary(result)])
+    return without_commands("\n\n".join([shown, *failures, words.summary(result)]))
 
 
 # -- what is mended ----------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from nbpr.cli.progress import Board
-from nbpr.render.escape import one_line
+from nbpr.render.escape import one_line, without_commands
 
 if TYPE_CHECKING:
     from nbpr.engines import Progress
@@ -67,5 +67,5 @@ class Log:
 
     def _say(self, line: str) -> None:
         with self._lock:
-            self._stream.write(line + "\n")
+            self._stream.write(without_commands(line) + "\n")
             self._stream.flush()

@@ -36,6 +36,15 @@ _LEADING = re.compile(r"^([-+=:]|\d+(?=[.)]))")
 _REFERRING = re.compile(r"@|\\#|GH(?=-\d)|:(?=//|[a-z0-9_+-]+:)|www(?=\.)")
 
 
+#: What runners of Actions take for a command in a job's log: at the start of a line, behind blanks too, or anywhere.
+_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
+
+
+def without_commands(text: str) -> str:
+    """Lines for a job's log, none of which its runner obeys (`::add-mask::…`, `##[error]…`)."""
+    return _COMMAND.sub(lambda found: f"{found[1] or ''}{'⟨:⟩' if found[0].endswith(':') else '⟨#⟩'}", text)
+
+
 def visible(text: str) -> str:
     """The text with everything shown that a reader would not see or a terminal would obey: `⟨U+202E⟩`.
 

@@ -90,3 +90,16 @@ def test_base64_is_shortened_and_still_told_apart() -> None:
     assert one != other
     assert "404 characters of base64" in one
     assert escape.without_base64("a" * 60) == "a" * 60
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::add-mask::x", "⟨:⟩:add-mask::x"),
+        ("fine\n  ::stop-commands::x", "fine\n  ⟨:⟩:stop-commands::x"),
+        ("a ##[error]b", "a ⟨#⟩#[error]b"),
+        ("a[::2] and std::cout # comment", "a[::2] and std::cout # comment"),
+    ],
+)
+def test_a_log_holds_no_line_that_a_runner_obeys(text: str, shown: str) -> None:
+    assert escape.without_commands(text) == shown
