@@ -21,6 +21,7 @@ from nbpr.gate.result import Judged
 from nbpr.gate.scope import Subject
 from nbpr.inspection import Inspector
 from nbpr.notebooks import notebook, scraps
+from nbpr.notebooks.celllines import cell_lines
 from nbpr.notebooks.content import Content
 from nbpr.notebooks.notebook import Notebook
 from nbpr.runs.record import Run
@@ -227,6 +228,7 @@ def _judged(
         path_before=subject.before if subject.before != case.path else None,
         why=subject.why,
         executed=None if whole is None else to_bytes(whole),
+        lines={} if case.sides.after is None else cell_lines(case.sides.after),
     )
 
 

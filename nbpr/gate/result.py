@@ -24,7 +24,7 @@ class Judged:
     notebook with its reference run and head's with the gate's own run; `scraps` are rows `{"name", "before", "after"}`,
     with `bound`, in words, where there is one. `path_before` is where it was if that is another place, `why` says in
     words what it is looked at for. `executed` is the gate's own run, as a notebook's bytes, and `reference` what of it
-    would be committed as the reference run.
+    would be committed as the reference run. `lines` says in which line of head's file a cell begins, by its id.
     """
 
     path: str
@@ -38,6 +38,7 @@ class Judged:
     why: str = ""
     executed: bytes | None = field(default=None, repr=False)
     reference: bytes | None = field(default=None, repr=False)
+    lines: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     def verdict_of(self, check: str) -> Verdict:
         """`failed` if one of the findings of a check is an error."""
@@ -82,6 +83,11 @@ class GateResult:
     def all_findings(self) -> tuple[Finding, ...]:
         """The findings of no notebook, then those of each."""
         return (*self.findings, *(finding for each in self.notebooks for finding in each.findings))
+
+    def line_of(self, finding: Finding) -> int:
+        """The line of its file that a finding is of: where its cell begins, else the first."""
+        lines = next((each.lines for each in self.notebooks if each.path == finding.path), {})
+        return lines.get(finding.cell_id, 1) if finding.cell_id else 1
 
     @property
     def verdict(self) -> Verdict:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from nbpr.checks.reproduce import CHECKED
 from nbpr.findings import Finding
 from nbpr.gate.result import GateResult, Judged
 from nbpr.render import escape
 from nbpr.render.report import Link, Report, ScrapRow
-
-#: Where cells begin: by the notebook's path, then by the cell's id, the line in its file.
-Lines = Mapping[str, Mapping[str, int]]
 
 _LEVELS = ("error", "warning", "note")
 
@@ -43,6 +40,8 @@ def cells_checked(judged: Judged) -> str:
 
 def heading(result: GateResult) -> str:
     """How many notebooks there are and how many of them failed: "5 notebooks, 4 failed, 2 warnings"."""
+    if result.skipped:
+        return f"skipped {result.skipped}"
     total = len(result.notebooks)
     if not total and not result.findings:
         return "no notebook changed"

@@ -14,7 +14,6 @@ from nbpr import __version__
 from nbpr.findings import Finding
 from nbpr.gate.result import GateResult
 from nbpr.render import judgement
-from nbpr.render.judgement import Lines
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -32,8 +31,8 @@ RULES = {
 }
 
 
-def text(result: GateResult, lines: Lines | None = None) -> str:
-    """The log as JSON. `lines` says in which line of its file a cell begins; without it a result is of line 1.
+def text(result: GateResult) -> str:
+    """The log as JSON.
 
     Notes are left out: code scanning would open an alert for each notebook of which nothing is wrong.
     """
@@ -49,7 +48,7 @@ def text(result: GateResult, lines: Lines | None = None) -> str:
         "automationDetails": {"id": "nbpr/gate/"},
         "columnKind": "unicodeCodePoints",
         "invocations": [{"executionSuccessful": True}],
-        "results": list(_results(found, checks, lines or {})),
+        "results": list(_results(result, found, checks)),
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, ensure_ascii=True, indent=1) + "\n"
@@ -65,7 +64,7 @@ def _rule(check: str) -> dict[str, Any]:
     }
 
 
-def _results(findings: Iterable[Finding], checks: list[str], lines: Lines) -> Iterable[dict[str, Any]]:
+def _results(gated: GateResult, findings: Iterable[Finding], checks: list[str]) -> Iterable[dict[str, Any]]:
     seen: Counter[str] = Counter()
     for finding in findings:
         key = _what(finding)
@@ -79,12 +78,11 @@ def _results(findings: Iterable[Finding], checks: list[str], lines: Lines) -> It
             "partialFingerprints": {"nbprFinding/v1": _digest(key, seen[key])},
         }
         if finding.path:
-            result["locations"] = [_location(finding, lines)]
+            result["locations"] = [_location(finding, gated.line_of(finding))]
         yield result
 
 
-def _location(finding: Finding, lines: Lines) -> dict[str, Any]:
-    line = lines.get(finding.path, {}).get(finding.cell_id, 1) if finding.cell_id else 1
+def _location(finding: Finding, line: int) -> dict[str, Any]:
     place = {"artifactLocation": {"uri": quote(finding.path, errors="surrogatepass")}, "region": {"startLine": line}}
     location: dict[str, Any] = {"physicalLocation": place}
     if finding.cell_id:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from nbpr.diff.notebooks import compare
@@ -142,3 +144,9 @@ def mixed(seed: int, pool: list[str]) -> str:
     """Pieces of hostile texts, put together by chance."""
     rng = random.Random(seed)
     return "".join(rng.choice(pool) for _ in range(rng.randint(1, 5)))
+
+
+def placed(result: GateResult, path: str, lines: Mapping[str, int]) -> GateResult:
+    """The result with the lines in which a notebook's cells begin."""
+    moved = tuple(replace(each, lines=lines) if each.path == path else each for each in result.notebooks)
+    return replace(result, notebooks=moved)

@@ -10,7 +10,7 @@ from nbpr.cienv import Forge
 from nbpr.findings import Finding
 from nbpr.gate.result import GateResult
 from nbpr.render import annotations as commands
-from tests.render.gateresults import five, hostile, mixed, nothing
+from tests.render.gateresults import five, hostile, mixed, nothing, placed
 from tests.render.payloads import PAYLOADS
 from tests.render.test_markdown import HOSTILE
 
@@ -33,7 +33,7 @@ def read(line: str) -> tuple[str, dict[str, str], str]:
 
 
 def test_errors_first_at_the_lines_of_their_cells() -> None:
-    lines = commands.lines(five(), "github", {"notebooks/dirty.ipynb": {"shown": 5}})
+    lines = commands.lines(placed(five(), "notebooks/dirty.ipynb", {"shown": 5}), "github")
     assert lines[0] == (
         "::error file=pyproject.toml,line=1,title=nbpr weakened::the bound scraps.score min = 0.9 became 0.1%0Aask"
     )

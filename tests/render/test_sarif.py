@@ -13,7 +13,7 @@ from nbpr.findings import Finding
 from nbpr.gate.result import GateResult
 from nbpr.notebooks.celllines import cell_lines
 from nbpr.render import sarif
-from tests.render.gateresults import five, good, hostile, mixed, nothing
+from tests.render.gateresults import five, good, hostile, mixed, nothing, placed
 from tests.render.payloads import PAYLOADS
 from tests.render.test_markdown import HOSTILE
 
@@ -27,8 +27,8 @@ def schema() -> Any:
     return jsonschema.validators.validator_for(held)(held)
 
 
-def results(found: GateResult, **more: Any) -> list[dict[str, Any]]:
-    (run,) = json.loads(sarif.text(found, **more))["runs"]
+def results(found: GateResult) -> list[dict[str, Any]]:
+    (run,) = json.loads(sarif.text(found))["runs"]
     listed = run["results"]
     assert isinstance(listed, list)
     return listed
@@ -83,8 +83,7 @@ def test_the_lines_of_cells() -> None:
 
 
 def test_a_result_is_at_the_line_of_its_cell_where_that_is_known(schema: Any) -> None:
-    places = {"notebooks/dirty.ipynb": cell_lines(NOTEBOOK)}
-    log = json.loads(sarif.text(five(), places))
+    log = json.loads(sarif.text(placed(five(), "notebooks/dirty.ipynb", cell_lines(NOTEBOOK))))
     schema.validate(log)
     found = log["runs"][0]["results"]
     place = found[1]["locations"][0]
@@ -94,15 +93,15 @@ def test_a_result_is_at_the_line_of_its_cell_where_that_is_known(schema: Any) ->
     assert found[2]["locations"][0]["physicalLocation"]["region"]["startLine"] == 1
 
 
-def fingerprints(found: GateResult, **more: Any) -> list[str]:
-    return [one["partialFingerprints"]["nbprFinding/v1"] for one in results(found, **more)]
+def fingerprints(found: GateResult) -> list[str]:
+    return [one["partialFingerprints"]["nbprFinding/v1"] for one in results(found)]
 
 
 def test_the_same_finding_has_the_same_fingerprint() -> None:
     told = fingerprints(five())
     assert len(set(told)) == len(told)
     moved = replace(five(), base="9" * 40, head="8" * 40, notebooks=five().notebooks[::-1])
-    assert sorted(fingerprints(moved, lines={"notebooks/dirty.ipynb": {"shown": 77}})) == sorted(told)
+    assert sorted(fingerprints(placed(moved, "notebooks/dirty.ipynb", {"shown": 77}))) == sorted(told)
 
 
 def test_a_finding_whose_numbers_changed_is_known_again_and_another_one_is_not() -> None:
