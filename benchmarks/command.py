@@ -31,15 +31,15 @@ def main(words: Sequence[str] | None = None, rows: Sequence[Row] = ROWS, results
     chosen = [row for row in rows if not wanted.only or any(row.name.startswith(name) for name in wanted.only)]
     if not chosen:
         return _misuse(f"no row begins with {' or '.join(wanted.only)}: there are {', '.join(r.name for r in rows)}")
-    if wanted.write and (wanted.only or wanted.quick):
-        return _misuse("--write keeps what all rows gave in full: leave --only and --quick out")
+    if wanted.write and wanted.only:
+        return _misuse("--write keeps what all rows gave: leave --only out")
     load = os.getloadavg()[0]
     if load > BUSY:
         print(f"the machine is busy (load {load:.2f}): ratios are worth something, seconds less", file=sys.stderr)
     results = [_measured(row, wanted.quick) for row in chosen]
     print(table(results))
     if wanted.write:
-        results_file.write_text(markdown(results, load) + _trials(results_file), encoding="utf-8")
+        results_file.write_text(markdown(results, load, quick=wanted.quick) + _trials(results_file), encoding="utf-8")
     return 1 if any(result.failure for result in results) else 0
 
 

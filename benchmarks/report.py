@@ -78,8 +78,9 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join([*text, *(f"{name}: {said}" for name, said in _said(results))])
 
 
-def markdown(results: Sequence[Result], load: float) -> str:
+def markdown(results: Sequence[Result], load: float, *, quick: bool = False) -> str:
     """RESULTS.md: machine, versions, command, date, method, the table, the remarks. `load` is that of before."""
+    command = "make bench BENCH='--quick --write'" if quick else "make bench BENCH=--write"
     header = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     body = ["| " + " | ".join(cells(result)) + " |" for result in results]
     remarks = [f"* `{name}`: {said.splitlines()[0]}" for name, said in _said(results)]
@@ -88,7 +89,7 @@ def markdown(results: Sequence[Result], load: float) -> str:
         [
             "# Benchmark results",
             "",
-            f"Written by `make bench BENCH=--write` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d, %H:%M} UTC.",
+            f"Written by `{command}` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d, %H:%M} UTC.",
             "",
             *(f"* {name}: {value}" for name, value in machine()),
             f"* load when it began: {load:.2f}",
