@@ -28,28 +28,60 @@ class NotBegun(Exception):
     """The work was not to begin any more when its turn came."""
 
 
+class _Queue:
+    """Who has begun and waits for a turn, by number, and how many more may have theirs."""
+
+    def __init__(self, jobs: int) -> None:
+        self.free = jobs
+        self.waiting: set[int] = set()
+        self.changed = threading.Condition()
+
+    def leave(self, number: int) -> None:
+        """Let the others pass one that takes no turn, or has taken it."""
+        with self.changed:
+            self.waiting.discard(number)
+            self.changed.notify_all()
+
+
 class Turn:
     """The turn of one piece of work, of which only so many have theirs at a time; `stop` as `results` has it.
 
-    What gets ready before its turn is ready by then.
+    What gets ready before its turn is ready by then. Turns come in the order in which the pieces were given.
     """
 
-    def __init__(self, room: threading.Semaphore, stop: threading.Event) -> None:
-        self._room = room
+    def __init__(self, queue: _Queue, number: int, stop: threading.Event) -> None:
+        self._queue = queue
+        self._number = number
         self.stop = stop
+
+    @contextmanager
+    def begun(self) -> Iterator[None]:
+        """Be among those that are waited for, until the turn was taken or the block ends without one."""
+        with self._queue.changed:
+            self._queue.waiting.add(self._number)
+        try:
+            yield
+        finally:
+            self._queue.leave(self._number)
 
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Wait for the turn, and give it back at the end of the block. Raises `NotBegun` where all is to stop."""
-        while not self._room.acquire(timeout=_LOOK):
+        queue = self._queue
+        with queue.changed:
+            queue.waiting.add(self._number)
+            while not self.stop.is_set() and not (queue.free and self._number == min(queue.waiting)):
+                queue.changed.wait(_LOOK)
             if self.stop.is_set():
                 raise NotBegun
+            queue.free -= 1
+        queue.leave(self._number)
         try:
-            if self.stop.is_set():
-                raise NotBegun
             yield
         finally:
-            self._room.release()
+            with queue.changed:
+                queue.free += 1
+                queue.changed.notify_all()
 
 
 def ahead(jobs: int) -> int:
@@ -72,9 +104,11 @@ def results(
     user interrupts; what has begun is waited for. `executor` makes what carries it out.
     """
     stop = threading.Event()
-    turn = Turn(threading.Semaphore(max(1, jobs)), stop)
+    queue = _Queue(max(1, jobs))
+    turns = [Turn(queue, number, stop) for number in range(len(items))]
     with executor(max(1, jobs) + ahead(jobs)) as pool:
-        waiting = [pool.submit(_unless_stopped, work, item, turn, is_enough) for item in items]
+        asked = zip(items, turns, strict=True)
+        waiting = [pool.submit(_unless_stopped, work, item, turn, is_enough) for item, turn in asked]
         try:
             _wait(waiting)
         except BaseException:
@@ -92,10 +126,11 @@ def _unless_stopped(
 ) -> Result | None:
     if turn.stop.is_set():
         return None
-    try:
-        result = work(item, turn)
-    except NotBegun:
-        return None
+    with turn.begun():
+        try:
+            result = work(item, turn)
+        except NotBegun:
+            return None
     if is_enough(result):
         turn.stop.set()
     return result

@@ -215,7 +215,8 @@ def _index(repository: Repository) -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="nbpr-") as folder:
         copy = Path(folder) / "index"
         with suppress(FileNotFoundError):
-            shutil.copyfile(repository.git_dir / "index", copy)
+            # With its time: by that, git knows which files may have changed in the tick of the clock that it is of.
+            shutil.copy2(repository.git_dir / "index", copy)
         yield {"GIT_INDEX_FILE": str(copy)}
 
 

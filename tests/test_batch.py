@@ -48,6 +48,25 @@ def test_one_more_gets_ready_while_others_have_their_turn() -> None:
     assert batch.results(work, list(range(5)), 2) == list(range(5))
 
 
+def test_turns_come_in_order_whoever_is_ready_first() -> None:
+    begun = threading.Event()
+    seen: list[int] = []
+
+    def work(item: int, turn: batch.Turn) -> None:
+        if item == 0:
+            assert begun.wait(10)
+            threading.Event().wait(0.05)
+        elif item == 2:
+            begun.set()
+        if item == 1:
+            return  # it needs no turn, and holds nobody up
+        with turn.taken():
+            seen.append(item)
+
+    batch.results(work, [0, 1, 2, 3], 2)
+    assert seen == [0, 2, 3]
+
+
 def test_one_by_one_nothing_is_looked_at_before_the_one_before_has_ended() -> None:
     seen: list[str] = []
 

@@ -293,3 +293,14 @@ def test_noise_is_what_the_repository_configures(history: Path) -> None:
     put(history, "nbpr.toml", '[diff]\nignore = ["nonsense"]\n')
     with pytest.raises(BadInput, match="there is no noise 'nonsense'"):
         between(["x.ipynb", "y.ipynb"])
+
+
+def test_a_change_in_the_tick_of_the_clock_in_which_the_index_was_written_is_seen(history: Path) -> None:
+    place, index = history / "b.ipynb", history / ".git/index"
+    at = 1_700_000_000_000_000_000
+    os.utime(place, ns=(at, at))
+    git(history, "update-index", "--refresh")
+    place.write_text(place.read_text().replace("= 2", "= 7"))  # in place, and as long as before
+    for each in (place, index):
+        os.utime(each, ns=(at, at))
+    assert told(between([])) == ["b.ipynb 2 7"]

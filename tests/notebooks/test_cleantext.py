@@ -184,7 +184,8 @@ def mutated(data: bytes, draw: st.DataObject) -> bytes:
 
 
 def sources(data: bytes) -> list[Any]:
-    return [cell.data.get("source") for cell in notebook.parse(data, "nb.ipynb").cells]
+    """Of notebooks that do not say their version, too, which `notebook.parse` refuses."""
+    return [cell.get("source") for cell in json.loads(data.decode("utf-8-sig", "surrogatepass"))["cells"]]
 
 
 @given(SOME, layouts(), st.data())
@@ -204,8 +205,8 @@ def test_nothing_is_lost_and_nothing_crashes_and_twice_is_once(
     assert not warnings
     try:
         before = sources(raw)
-    except BadInput:
-        return  # of an old version
+    except KeyError:
+        return  # of an old version, without cells of its own
     assert json.dumps(sources(once)) == json.dumps(before)
 
 
