@@ -70,7 +70,7 @@ def look_into(pid, name):
 FILES = """
 look("/proc/self/environ")
 look("/proc/keys")
-for top in (HOME, str(Path.cwd()), "/tmp", "/var/tmp", "/dev/shm", "/run", "/etc"):
+for top in (HOME, str(Path.cwd()), *SHARED):
     for folder, folders, files in os.walk(top):
         for name in files:
             if Path(folder, name).is_file():
@@ -79,6 +79,8 @@ ask("git", "config", "--list")
 ask("git", "credential", "fill", given="protocol=https\\nhost=example.org\\n\\n")
 ask("ssh-add", "-L")
 """
+#: What all have in common on a machine: small in a sandbox, and outside of one whatever lies there.
+SHARED = repr(("/tmp", "/var/tmp", "/dev/shm", "/run", "/etc"))
 EVERY_PROCESS = """
 for entry in Path("/proc").glob("[0-9]*"):
     if int(entry.name) != os.getpid():
@@ -106,7 +108,7 @@ seen = [pid for pid in parents if top in up(pid) and pid != os.getpid()]
 for pid in seen:
     look_into(pid, " ".join(words(pid)[:4]))
 names = sorted({word for pid in seen for word in words(pid) if word in ("propose", "cat-file")
-                or word.startswith("nbpr.engines.papermill")})
+                or word.startswith(("nbpr.engines.papermill", "nbpr.engines.stem"))})
 Path(REPORT).write_text(repr((names, sorted(set(found)))))
 """
 SAY = "print(sorted(set(found)))"
@@ -150,14 +152,15 @@ def test_in_the_sandbox_it_finds_nothing(project: Path, where: str, monkeypatch:
     if where == "worktree":  # where proposals run
         root = project / ".git" / "nbpr" / "w" / "tree"
         git(project, "worktree", "add", "-q", "--detach", str(root))
-    source = LOOKING + FILES.replace("HOME", repr(str(Path.home()))) + EVERY_PROCESS + SAY
+    files = FILES.replace("HOME", repr(str(Path.home()))).replace("SHARED", SHARED)
+    source = LOOKING + files + EVERY_PROCESS + SAY
     executed = run(notebook(source), root, sandbox=Sandbox(root, project))
     assert texts(executed.notebook) == ["[]\n"], executed.message
 
 
 def test_without_it_files_are_found_as_the_docs_say(project: Path) -> None:
     """That the notebook knows how to look: what it finds where nothing hides it, and that people are told."""
-    source = LOOKING + FILES.replace("HOME", repr(str(Path.home()))) + SAY
+    source = LOOKING + FILES.replace("HOME", repr(str(Path.home()))).replace("SHARED", "()") + SAY
     found = "".join(texts(run(notebook(source), project).notebook))
     for name in (*LEFT, "/project/.git/config", "git config", "git credential"):
         assert name in found
@@ -190,4 +193,4 @@ def test_without_it_no_process_of_ours_shows_a_token(tmp_path: Path) -> None:
             cwd=root, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert report.exists(), done.stdout + done.stderr
-        assert report.read_text() == repr((["cat-file", "nbpr.engines.papermill_child", "propose"], []))
+        assert report.read_text() == repr((["cat-file", "nbpr.engines.stem_child", "propose"], []))

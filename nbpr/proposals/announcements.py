@@ -7,12 +7,12 @@ command.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 
 from nbpr.errors import NotAllowed
 from nbpr.findings import Finding
 from nbpr.forges import Annotation, Check, Forge, PullRequest, Status
+from nbpr.notebooks.celllines import cell_lines
 from nbpr.proposals import identity
 from nbpr.proposals.identity import Identity
 from nbpr.render.escape import code_span
@@ -53,15 +53,9 @@ def annotations_of(findings: Iterable[Finding], read: Callable[[str], bytes | No
         data = read(finding.path) if finding.path else None
         if data is not None:
             hint = f"\n{finding.hint}" if finding.hint else ""
-            line = line_of(data, finding.cell_id)
+            line = cell_lines(data).get(finding.cell_id, 1) if finding.cell_id else 1
             found.append(Annotation(finding.path, line, finding.level, finding.message + hint, finding.check))
     return found
-
-
-def line_of(data: bytes, cell_id: str | None) -> int:
-    """The line of a notebook's file, from 1, on which the id of a cell stands; 1 for one that is not found."""
-    found = re.search(rb'^\s*"id":\s*"%s"' % re.escape(cell_id.encode()), data, re.MULTILINE) if cell_id else None
-    return data.count(b"\n", 0, found.end()) + 1 if found else 1
 
 
 def comment(known: Identity, number: int) -> str:

@@ -167,7 +167,9 @@ def of_server(place: Place, folder: Path, made: dict[str, Any]) -> None:
 
     shown = report()
     assert shown.verdict == made["verdict"] == "passed"
-    assert [finding.as_json() for finding in shown.findings] == made["findings"]
+    # That the token may make no check runs is told when the pull request is there already.
+    told = [each for each in made["findings"] if not each["message"].startswith("findings stand")]
+    assert [finding.as_json() for finding in shown.findings] == told
     assert [run["role"] for run in shown.runs] == [run["role"] for run in made["runs"]]
     assert {"execute", "reproduce"} <= set(shown.passed_checks)
     assert "<title>Passed: " in html.render(shown)
