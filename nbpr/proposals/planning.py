@@ -38,6 +38,10 @@ def make(repository: Repository, config: Config, forge: Forge, proposal: Proposa
     if branch == base:
         raise BadInput(f"the branch {branch} is the base itself", hint="name another branch, or leave out --branch")
     branch_sha = branches.sha(branch)
+    if pull is not None and pull.state == "open" and branch_sha is None and not proposal.dry_run:
+        # One that fetches here at the same moment takes away what the remote has not, a fork's branch with it.
+        bring_up_to_date(forge, branches, config, [base, branch])
+        branch_sha = branches.sha(branch)
     if pull is not None and pull.state == "open" and branch_sha is None:
         raise Conflict(
             f"the branch {pull.head} of pull request #{pull.number} was deleted",
