@@ -189,9 +189,10 @@ def test_the_maintainer_merges_it(place: Place, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_fault_at_each_request(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.soak)])
+def test_a_fault_at_each_request(kind: str, step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that is lost, at each request of the way over a fork: one pull request, one comment, one fork."""
-    for number in range(0, 24, 1):
+    for number in range(0, 30, step):
         folder = tmp_path / str(number)
         folder.mkdir()
         with places.fake(kind, folder, monkeypatch) as place:

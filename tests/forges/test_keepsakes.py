@@ -151,12 +151,14 @@ def test_a_server_that_refuses_them_after_all(gitea_place: Place) -> None:
     assert propose(gitea_place)["operation"] == "unchanged"
 
 
-def test_what_was_cut_off_is_done_by_the_next_command(place: Place) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.soak)])
+def test_what_was_cut_off_is_done_by_the_next_command(place: Place, step: int) -> None:
     assert place.fake is not None
     propose(place)
     count = len(place.fake.requests)
     whole = place.forge().get(1).body
-    for number in range(6, count):
+    for number in range(6, count, step):
         place.fake.repos.clear()
         place.fake.repo(ME, "x")
         for ref in place.repository.refs("refs/nbpr"):
