@@ -124,22 +124,22 @@ def test_a_cell_over_its_time_says_where_it_was(tmp_path: Path) -> None:
 
 def test_a_cell_that_ignores_interrupts_is_ended_all_the_same(tmp_path: Path) -> None:
     deaf = (
-        "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf', flush=True)\ntime.sleep(30)"
+        "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf', flush=True)\ntime.sleep(120)"
     )
     began = time.monotonic()
     executed = run(notebook(deaf), tmp_path, cell_timeout=1)
     assert executed.reason == "cell-timeout"
     assert texts(executed.notebook) == ["deaf\n"]
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 100  # not by its own end
 
 
 def test_the_deadline_ends_a_run_and_keeps_what_ran(tmp_path: Path) -> None:
-    executed = run(notebook("print('ran')", "import time\ntime.sleep(30)"), tmp_path, timeout=3)
-    assert (executed.reason, executed.message) == ("deadline", "the run took longer than 3 s")
+    executed = run(notebook("print('ran')", "import time\ntime.sleep(60)"), tmp_path, timeout=8)
+    assert (executed.reason, executed.message) == ("deadline", "the run took longer than 8 s")
     assert executed.failed_cell is not None
     assert (executed.failed_cell.index, executed.failed_cell.ename) == (1, "TimeoutError")
     assert texts(executed.notebook) == ["ran\n", ""]
-    assert 3 <= executed.duration_seconds < 8
+    assert 8 <= executed.duration_seconds < 40
 
 
 def test_a_deadline_before_anything_ran(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ print('started')
 
 @pytest.mark.parametrize("end", ["", "1 / 0", "import os; os._exit(1)", "import time; time.sleep(60)"])
 def test_what_a_notebook_starts_ends_with_it(tmp_path: Path, end: str) -> None:
-    executed = run(notebook(STRAYS, end or "pass"), tmp_path, timeout=4 if "sleep" in end else 60)
+    executed = run(notebook(STRAYS, end or "pass"), tmp_path, timeout=10 if "sleep" in end else 60)
     assert texts(executed.notebook)[0] == "started\n"
     assert of_runs() == []
 

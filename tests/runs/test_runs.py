@@ -182,7 +182,7 @@ class TestSeveral:
     def test_an_interrupt_ends_what_has_begun(self, tmp_path: Path) -> None:
         paths = [f"notebooks/{name}.ipynb" for name in "ab"]
         for path in paths:
-            put(tmp_path, path, "open('begun', 'w').close()\nimport time\ntime.sleep(60)")
+            put(tmp_path, path, "open('begun', 'w').close()\nimport time\ntime.sleep(120)")
 
         def interrupting(path: str, at: Progress) -> None:
             raise KeyboardInterrupt
@@ -190,7 +190,7 @@ class TestSeveral:
         began = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             run_notebooks(paths, tmp_path, Config(execute=Execute(jobs=2)), follow=interrupting)
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 100  # not by its own end
         assert of_runs() == []
 
     def test_everything_is_read_before_anything_runs(self, tmp_path: Path) -> None:
