@@ -94,9 +94,9 @@ def judge(case: Case, told: Told, turn: batch.Turn, begin: Callable[[], None] = 
             begin()
             run = case.runs.execute(parsed, case.path, told, turn.stop, turn)
         found += [*_of_run(case, run), *_compared(case, expected, run)]
-        found += of_results(case, _whole(run), found) if run.went_well else []
+        found += of_results(case, run.whole, found) if run.went_well else []
     record = {**replace(run.record, output=None).as_json(), "role": "gate"}
-    made = relayed(case, found, record, parsed, _whole(run))
+    made = relayed(case, found, record, parsed, run.whole)
     return replace(made, reference=run.reference_bytes if run.is_reference else None)
 
 
@@ -196,11 +196,6 @@ def of_results(case: Case, whole: dict[str, Any], told: Iterable[Finding]) -> li
 def _values(data: bytes | None, name: str) -> dict[str, Any]:
     run = readable(data, name) if data is not None else None
     return scraps.values(run) if run else {}
-
-
-def _whole(run: Run) -> dict[str, Any]:
-    """What a run gave, as reference runs are written, whatever `outputs` lets into the committed one."""
-    return replace(run, config=replace(run.config, outputs="all")).reference
 
 
 # -- what is shown -----------------------------------------------------------------------------------------

@@ -190,7 +190,7 @@ class _Proving:
         before, more = self._baseline(first)
         records += more
         findings += self._changed_results(before, first.reference)
-        return self._judged(findings, records, before, first.reference, _whole(first))
+        return self._judged(findings, records, before, first.reference, first.whole)
 
     def _runs(self, commit: str, tree: str) -> TreeRuns:
         return TreeRuns(self.repository, self.config, commit, tree, self.tracked)
@@ -206,7 +206,7 @@ class _Proving:
 
     def _proof(self, run: Run) -> tuple[Any, ...]:
         """What that a run reproduces hangs on: all that the run does, and what it gave."""
-        return "reproduced", run.proof, reference.to_bytes(_whole(run)), file_digest(self._sanitize_with())
+        return "reproduced", run.proof, reference.to_bytes(run.whole), file_digest(self._sanitize_with())
 
     def _twice(self, known: Run | None) -> tuple[Run, Run | None]:
         """The run, and at the same time one more, unless that is switched off or takes too long."""
@@ -268,7 +268,7 @@ class _Proving:
                 replace(found, check="reproduce", message=f"the second run failed: {found.message}")
                 for found in execute.check(second.record.as_json())
             ]
-        verdicts = comparer.compare(_whole(first), _whole(second), self._sanitize_with())
+        verdicts = comparer.compare(first.whole, second.whole, self._sanitize_with())
         proven = proven_in(self.repository, self.config, self.tree)
         if proven is not None and first.proof and first.proof == second.proof:
             proven.judged(verdicts, *self._proof(first))
@@ -358,11 +358,6 @@ class _Proving:
             bounds={name: bounds.bound_text(bound) for name, bound in self.config.scraps.items()},
             checks=("format", "execute", "reproduce", "scraps", "size") if made else ("format", "execute"),
         )
-
-
-def _whole(run: Run) -> dict[str, Any]:
-    """What a run gave, as reference runs are written, whatever `outputs` lets into the committed one."""
-    return replace(run, config=replace(run.config, outputs="all")).reference
 
 
 def _record(run: Run, role: str, output: str | None) -> Json:

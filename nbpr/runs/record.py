@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -73,6 +73,11 @@ class Run:
             patterns=self.patterns,
             config=self.config,
         )
+
+    @cached_property
+    def whole(self) -> dict[str, Any]:
+        """The same with everything that it gave, whatever `outputs` lets into the committed one."""
+        return replace(self, config=replace(self.config, outputs="all")).reference
 
     @cached_property
     def reference_bytes(self) -> bytes:
