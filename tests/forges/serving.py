@@ -447,4 +447,4 @@ def serving(make: Callable[[Path], FakeForge], folder: Path) -> Iterator[FakeFor
         yield forge
     finally:
         forge.close()
-    assert forge.errors == []
+    assert forge.errors == [], forge.errors

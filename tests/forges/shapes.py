@@ -77,7 +77,13 @@ class Shapes:
             return None  # neither description is to be trusted about what may be null
         ways = schema.get("anyOf") or schema.get("oneOf") or ()
         if ways:
-            complaints = [self._wrong(way, value, required, closed, depth) for way in ways]
+            # A way may only narrow the members that stand beside it: those count in each of them.
+            beside = schema.get("properties") or {}
+            narrowed = [
+                {**way, "properties": {**beside, **way["properties"]}} if beside and "properties" in way else way
+                for way in ways
+            ]
+            complaints = [self._wrong(way, value, required, closed, depth) for way in narrowed]
             return None if None in complaints else complaints[0]
         kinds: dict[str, Any] = {
             "object": dict,
