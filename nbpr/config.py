@@ -111,7 +111,8 @@ class Gate:
     """How the gate judges a pull request: who may have it skipped, and what it posts.
 
     `skip` is by nobody, by whom the forge lets put on `skip_label`, or also by `[skip nbpr]` in a commit's message,
-    which is everybody who writes one. `accepted` is the file of findings that are accepted.
+    which is everybody who writes one. `accepted` is the file of findings that are accepted. `inline` is how many cells
+    that changed get a remark of their own in the pull request's diff.
     """
 
     skip: Literal["never", "label", "commit"] = "never"
@@ -119,6 +120,7 @@ class Gate:
     accepted: str = ".nbpr-accepted.json"
     comment: bool = True
     statuses: bool = False
+    inline: int = 0
 
 
 @dataclass(frozen=True)

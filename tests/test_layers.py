@@ -45,11 +45,12 @@ forges.gitea forges.github
 forges.local forges.server
 forges.delivery
 forges.agit forges.attachments forges.checkruns forges.choice forges.forking forges.forks forges.graphql forges.merges
+forges.reviews
 forges.pictures forges.shown forges.titles
 forges.http
 forges.answer forges.api
 forges.pullrequest
-forges.status
+forges.remarks forges.status
 git.pushed
 git.staging
 git.checkout

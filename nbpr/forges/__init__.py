@@ -12,6 +12,7 @@ from datetime import datetime
 from nbpr.config import Config
 from nbpr.errors import BadInput
 from nbpr.forges.pullrequest import Comment, Forge, Opening, PullRequest, State
+from nbpr.forges.remarks import Remark
 from nbpr.forges.status import Annotation, Check, Status
 from nbpr.git.branches import Branches
 from nbpr.git.repository import Repository
@@ -25,6 +26,7 @@ __all__ = [
     "Forge",
     "Opening",
     "PullRequest",
+    "Remark",
     "State",
     "Status",
     "bring_up_to_date",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from nbpr.forges.pullrequest import Comment, Opening, PullRequest
+from nbpr.forges.remarks import Reviews
 from nbpr.forges.status import Check, Status
 
 #: Commits files to a ref of their own on the remote; the commit, or None where the remote does not take it.
@@ -27,6 +28,10 @@ class Api(Protocol):
     name: str
     keeps_in_git: bool
     repo: str
+
+    @property
+    def reviews(self) -> Reviews:
+        """How it keeps remarks."""
 
     def login(self) -> str:
         """Whose token it is."""

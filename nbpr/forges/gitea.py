@@ -20,6 +20,7 @@ from nbpr.forges.choice import Address
 from nbpr.forges.http import Client, part
 from nbpr.forges.merges import Merges
 from nbpr.forges.pullrequest import Opening, PullRequest, State
+from nbpr.forges.reviews import GiteaReviews
 from nbpr.forges.status import Check, Status
 from nbpr.forges.titles import Titles
 from nbpr.git.repository import Stale
@@ -45,6 +46,7 @@ class GiteaApi:
         self._attachments = Attachments(client, self._at)
         self._merges = Merges(client, self._at, self.pull)
         self._versions: dict[int, int] = {}
+        self.reviews = GiteaReviews(client, self._at)
 
     def login(self) -> str:
         """The user whose token it is; it needs the scope `read:user`."""

@@ -19,6 +19,7 @@ from nbpr.forges.choice import Address
 from nbpr.forges.graphql import Graphql
 from nbpr.forges.http import Client, part
 from nbpr.forges.pullrequest import Opening, PullRequest, State
+from nbpr.forges.reviews import GithubReviews
 from nbpr.forges.status import Check, Status
 from nbpr.forges.titles import chosen
 
@@ -54,6 +55,7 @@ class GithubApi:
         self._at = f"/repos/{part(address.owner)}/{part(address.repo)}"
         self._check_runs = CheckRuns(client, self._at)
         self._graphql = Graphql(client)
+        self.reviews = GithubReviews(client, self._at)
         #: Those that are merged by themselves when their checks have passed, as far as they were listed.
         self._merging: set[int] = set()
 

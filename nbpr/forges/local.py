@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -23,6 +23,7 @@ from typing import Any
 
 from nbpr.errors import BadInput, Conflict, NotAllowed
 from nbpr.forges.pullrequest import Comment, Opening, PullRequest, State
+from nbpr.forges.remarks import Remark
 from nbpr.forges.status import Check, Status
 from nbpr.git.repository import RefUpdate, Repository, Stale, without_credentials
 
@@ -239,6 +240,9 @@ class LocalForge:
 
     def annotate(self, sha: str, check: Check) -> None:
         """Nothing: there is no page that would show it."""
+
+    def remark(self, pull: PullRequest, remarks: Sequence[Remark]) -> None:
+        """Nothing: the review page shows findings at their cells."""
 
     def takes(self, names: Iterable[str]) -> set[str]:
         """None: pictures are on the review page."""

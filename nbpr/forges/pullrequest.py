@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
+from nbpr.forges.remarks import Remark
 from nbpr.forges.status import Check, Status
 
 State = Literal["open", "closed", "merged"]
@@ -131,6 +132,12 @@ class Forge(Protocol):
 
     def comment(self, pull: PullRequest, body: str, *, marker: str | None = None) -> PullRequest:
         """Add a comment. With a `marker`, it is the one comment of ours that starts with it, kept up to date."""
+
+    def remark(self, pull: PullRequest, remarks: Sequence[Remark]) -> None:
+        """Say these things, and no others of ours, at lines of its head; nothing where no page would show them.
+
+        Raises `NotAllowed` where the token may not, or the forge takes none at such a line.
+        """
 
     def statuses(self, sha: str) -> dict[str, Status]:
         """The newest status of each context that a commit has."""

@@ -7,17 +7,19 @@ servers is behind the Protocol `Api`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from nbpr.errors import BadInput, Conflict, NotAllowed
 from nbpr.forges import pictures
+from nbpr.forges import remarks as remarking
 from nbpr.forges.agit import Agit
 from nbpr.forges.api import Api, Said
 from nbpr.forges.delivery import Delivery, Pushed
 from nbpr.forges.forks import Fork
 from nbpr.forges.pullrequest import Opening, PullRequest, State, people
+from nbpr.forges.remarks import Remark
 from nbpr.forges.status import Check, Status
 from nbpr.git.repository import RefUpdate, Repository, Stale
 
@@ -199,6 +201,10 @@ class ServerForge:
             return []
         login = self.login()
         return [one for one in said if one.comment.author == login and one.comment.body.startswith(marker)]
+
+    def remark(self, pull: PullRequest, remarks: Sequence[Remark]) -> None:
+        """Have the pull request carry these remarks of ours, at lines of its head."""
+        remarking.bring_up_to_date(self._api.reviews, pull.number, pull.head_sha, remarks, self.login())
 
     def statuses(self, sha: str) -> dict[str, Status]:
         """The newest status of each context that a commit has; none where we may set none."""

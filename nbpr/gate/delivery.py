@@ -79,9 +79,7 @@ class _Desk:
     def begins(self, ground: Ground) -> None:
         """Find out whom to tell, by base's settings."""
         if self.is_open:
-            self.posting, notes = posting.connect(
-                self.repository, ground.rules.config, self.wanted.occasion, ground.at.head
-            )
+            self.posting, notes = posting.connect(self.repository, ground.rules.config, self.wanted.occasion, ground.at)
             self.notes = tuple(notes)
         self.watcher.begins(ground)
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from nbpr.config import Config, Gate
 from nbpr.errors import BadInput, NbprError, NotAllowed
 from nbpr.forges import Forge, PullRequest, Status, bring_up_to_date, forge_for
-from nbpr.gate import words
+from nbpr.gate import remarking, words
 from nbpr.gate.occasion import Occasion
+from nbpr.gate.remarking import Range
 from nbpr.gate.result import GateResult
+from nbpr.gate.revisions import Revisions
 from nbpr.git.branches import Branches
 from nbpr.git.repository import Repository
 from nbpr.render import gatesummary, markdown
@@ -33,12 +35,16 @@ _LONGEST = 140
 
 @dataclass
 class Posting:
-    """What is told of one commit on one forge; `pull` is its pull request, if it has one. `notes` say what was not."""
+    """What is told of one commit on one forge; `pull` is its pull request, if it has one. `notes` say what was not.
+
+    `shown` is what the pull request shows of changes, None where there is no base.
+    """
 
     forge: Forge
     settings: Gate
     head: str
     pull: PullRequest | None
+    shown: Range | None = None
     notes: list[str] = field(default_factory=list)
     _is_pending: bool = False
     _refused: set[str] = field(default_factory=set)
@@ -57,8 +63,9 @@ class Posting:
             self._status(Status(CONTEXT, "error", f"broken off: {why}"[:_LONGEST]))
 
     def result(self, result: GateResult) -> None:
-        """Say the verdict: the comment, statuses of single notebooks if wanted, and last the one that is required."""
+        """Say the verdict: the comment, remarks and statuses of single notebooks if wanted, last the required one."""
         self._comment(result)
+        self._remark(result)
         for each in result.notebooks if self.settings.statuses else ():
             state: str = "success" if each.verdict == "passed" else "failure"
             self._status(_status(f"{CONTEXT}: {each.path}"[:200], state, words.of_one(each)))
@@ -81,6 +88,15 @@ class Posting:
         with step("comment"):
             self._tried(lambda: say(pull), f"pull request #{pull.number} gets no comment")
 
+    def _remark(self, result: GateResult) -> None:
+        """Say at the cells that changed what is wrong with them, if that is wanted and the pull request shows them."""
+        pull, shown = self.pull, self.shown
+        if pull is None or shown is None or not self.settings.inline or pull.head_sha != self.head:
+            return
+        remarks = remarking.remarks(result, shown, self.settings.inline)
+        with step("remarks"):
+            self._tried(lambda: self.forge.remark(pull, remarks), "the diff gets no remarks")
+
     def _status(self, status: Status) -> None:
         with step(f"status {status.state}"):
             self._tried(lambda: self.forge.status(self.head, status), "the commit gets no status")
@@ -100,7 +116,9 @@ def _status(context: str, state: str, description: str) -> Status:
     return Status(context, "success" if state == "success" else "failure", description[:_LONGEST])
 
 
-def connect(repository: Repository, config: Config, occasion: Occasion, head: str) -> tuple[Posting | None, list[str]]:
+def connect(
+    repository: Repository, config: Config, occasion: Occasion, at: Revisions
+) -> tuple[Posting | None, list[str]]:
     """Where to tell of a commit; None where nobody may, and why.
 
     Raises `BadInput` for a forge that cannot be told, `OutOfReach` for one that does not answer.
@@ -109,10 +127,11 @@ def connect(repository: Repository, config: Config, occasion: Occasion, head: st
         return None, ["the forge is told nothing: the token of this job may only read"]
     try:
         forge = forge_for(repository, config)
-        pull = _pull(repository, config, forge, occasion, head)
+        pull = _pull(repository, config, forge, occasion, at.head)
     except NotAllowed as error:
         return None, [f"the forge is told nothing: {error.message}"]
-    return Posting(forge, config.gate, head, pull), []
+    shown = Range(repository, at.start, at.head) if at.start else None
+    return Posting(forge, config.gate, at.head, pull, shown), []
 
 
 def _pull(repository: Repository, config: Config, forge: Forge, occasion: Occasion, head: str) -> PullRequest | None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from nbpr.diff.changes import NotebookDiff
 from nbpr.findings import Finding, Verdict, verdict
+from nbpr.notebooks.celllines import first_line
 
 #: Why a notebook is looked at: it changed itself, or (`affected`) something did that its run reads.
 Change = Literal["added", "modified", "deleted", "affected"]
@@ -24,7 +25,7 @@ class Judged:
     notebook with its reference run and head's with the gate's own run; `scraps` are rows `{"name", "before", "after"}`,
     with `bound`, in words, where there is one. `path_before` is where it was if that is another place, `why` says in
     words what it is looked at for. `executed` is the gate's own run, as a notebook's bytes, and `reference` what of it
-    would be committed as the reference run. `lines` says in which line of head's file a cell begins, by its id.
+    would be committed as the reference run. `lines` says in which lines of head's file a cell stands, by its id.
     """
 
     path: str
@@ -38,7 +39,7 @@ class Judged:
     why: str = ""
     executed: bytes | None = field(default=None, repr=False)
     reference: bytes | None = field(default=None, repr=False)
-    lines: Mapping[str, int] = field(default_factory=dict, repr=False)
+    lines: Mapping[str, range] = field(default_factory=dict, repr=False)
 
     def verdict_of(self, check: str) -> Verdict:
         """`failed` if one of the findings of a check is an error."""
@@ -87,7 +88,7 @@ class GateResult:
     def line_of(self, finding: Finding) -> int:
         """The line of its file that a finding is of: where its cell begins, else the first."""
         lines = next((each.lines for each in self.notebooks if each.path == finding.path), {})
-        return lines.get(finding.cell_id, 1) if finding.cell_id else 1
+        return first_line(lines, finding.cell_id)
 
     @property
     def verdict(self) -> Verdict:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from nbpr.findings import Finding
 from nbpr.gate.result import GateResult, Judged
 from nbpr.render import escape, gatesummary, judgement
+from nbpr.render.blocks import ICONS
 from nbpr.render.report import Report
 
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
@@ -56,6 +58,16 @@ def summary(result: GateResult) -> str:
 
 def _counted(count: int) -> str:
     return f"{count} notebook{'' if count == 1 else 's'}"
+
+
+def remark(cell_id: str, findings: Iterable[Finding]) -> str:
+    """What is said of a cell in the diff, in Markdown."""
+    lines = []
+    for finding in findings:
+        hint = f" {escape.prose(escape.cut(finding.hint, 2 * escape.LINE))}" if finding.hint else ""
+        said = escape.code_span(judgement.one_line(finding.message))
+        lines.append(f"- {ICONS[finding.level]} {escape.code_span(finding.check)}: {said}{hint}")
+    return f"**nbpr gate**, cell {escape.code_span(cell_id)}\n\n" + "\n".join(lines)
 
 
 def of_one(judged: Judged) -> str:

@@ -225,6 +225,17 @@ class Objects:
         listed = self.run(*words, start, new).stdout
         return [path for path in listed.decode("utf-8", "surrogateescape").split("\0") if path]
 
+    def changed_lines(self, old: str, new: str, *paths: str) -> list[range]:
+        """The lines, from 1, in which the last of `paths` differs in `new` from what `old` has there.
+
+        More paths than one are for a file that was elsewhere before. Binary or not, and whatever attributes say, it
+        is compared line by line, as forges do.
+        """
+        words = ("diff", "--unified=0", "--no-color", "--no-ext-diff", "--no-textconv", "--text", "-M", old, new, "--")
+        said = self.run(*words, *(f":(top,literal){path}" for path in paths)).stdout
+        found = re.findall(rb"^@@ -\S+ \+(\d+)(?:,(\d+))? @@", said, re.MULTILINE)
+        return [range(int(first), int(first) + int(count or 1)) for first, count in found if count != b"0"]
+
     def entry_at(self, commit: str, path: str) -> Entry | None:
         """What stands at `path` in `commit`: a file, a link or a submodule; None for a folder, or nothing."""
         found = self.entries(commit, path)

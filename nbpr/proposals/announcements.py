@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from nbpr.errors import NotAllowed
 from nbpr.findings import Finding
 from nbpr.forges import Annotation, Check, Forge, PullRequest, Status
-from nbpr.notebooks.celllines import cell_lines
+from nbpr.notebooks.celllines import cell_lines, first_line
 from nbpr.proposals import identity
 from nbpr.proposals.identity import Identity
 from nbpr.render.escape import code_span
@@ -53,7 +53,7 @@ def annotations_of(findings: Iterable[Finding], read: Callable[[str], bytes | No
         data = read(finding.path) if finding.path else None
         if data is not None:
             hint = f"\n{finding.hint}" if finding.hint else ""
-            line = cell_lines(data).get(finding.cell_id, 1) if finding.cell_id else 1
+            line = first_line(cell_lines(data), finding.cell_id)
             found.append(Annotation(finding.path, line, finding.level, finding.message + hint, finding.check))
     return found
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from nbpr.errors import BadInput, NotAllowed
-from nbpr.forges import Annotation, Check, Status
+from nbpr.forges import Annotation, Check, Remark, Status
 from nbpr.git.repository import Stale
 from tests.forges.places import ME, OTHER, Place
 from tests.forges.serving import Fault
@@ -23,6 +23,17 @@ def until_merged(place: Place) -> bool:
             return True
         time.sleep(0.2)
     return place.forge().get(1).state == "merged"
+
+
+def remarked(place: Place) -> list[tuple[int, str]]:
+    """What stands at lines of the first pull request as everybody sees it: the lines and the texts, oldest first."""
+    assert place.by_api is not None
+    if place.kind == "github":
+        return [(one["line"], one["body"]) for one in place.by_api("GET", "/pulls/1/comments")]
+    reviews = sorted(place.by_api("GET", "/pulls/1/reviews") or [], key=lambda one: int(one["id"]))
+    listed = (place.by_api("GET", f"/pulls/1/reviews/{one['id']}/comments") or [] for one in reviews)
+    found = sorted((one for each in listed for one in each), key=lambda one: int(one["id"]))
+    return [(one["position"], one["body"]) for one in found]
 
 
 class Contract:
@@ -109,6 +120,74 @@ class Contract:
         forge.comment(pull, f"{MARKER} ours", marker=MARKER)
         said = [(one.author, one.body) for one in place.forge().get(1).comments]
         assert said == [(OTHER, f"{MARKER} theirs"), (ME, f"{MARKER} ours")]
+
+    def test_remarks_are_made_once_reworded_and_taken_back(self, place: Place) -> None:
+        if place.by_api is None:
+            pytest.skip("a local pull request is read on its review page")
+        forge = place.forge()
+        pull = forge.open(place.opening(text="one\ntwo\nthree\n"))
+        first, second = Remark("k1", "a.txt", 1, "one: ü"), Remark("k2", "a.txt", 3, "three")
+        forge.remark(pull, [first, second])
+        assert remarked(place) == [(1, first.text), (3, second.text)]
+        if place.fake:
+            place.fake.reset()
+        place.forge().remark(pull, [second, first])
+        assert remarked(place) == [(1, first.text), (3, second.text)]
+        if place.fake:
+            assert place.fake.writes == []
+        third = Remark("k3", "a.txt", 2, "two")
+        place.forge().remark(pull, [replace(second, body="three, again"), third])
+        assert sorted(remarked(place)) == [(2, third.text), (3, replace(second, body="three, again").text)]
+        place.forge().remark(pull, [])
+        assert remarked(place) == []
+
+    def test_a_remark_that_somebody_answered_stays(self, place: Place) -> None:
+        if place.fake is None:
+            pytest.skip("only the web page answers, or only pages show it")
+        pull = place.forge().open(place.opening(text="one\ntwo\nthree\n"))
+        answered, other = Remark("k1", "a.txt", 1, "one"), Remark("k2", "a.txt", 3, "three")
+        place.forge().remark(pull, [answered, other])
+        kept = place.fake.repos["ada/x"].kept
+        kept.answer(place.fake.number, kept.comments[0]["id"], OTHER, "it is meant so")
+        place.forge().remark(pull, [])
+        assert remarked(place) == [(1, answered.text), (1, "it is meant so")]
+
+    def test_somebody_elses_remarks_are_theirs(self, place: Place) -> None:
+        if place.by_api is None:
+            pytest.skip("a local pull request is read on its review page")
+        forge = place.forge()
+        pull = forge.open(place.opening(text="one\ntwo\n"))
+        theirs = Remark("k1", "a.txt", 2, "I looked at it").text
+        at = {"new_position": 2} if place.kind == "gitea" else {"line": 2, "side": "RIGHT"}
+        comment = {"path": "a.txt", "body": theirs, **at}
+        place.by_api("POST", "/pulls/1/reviews", {"event": "COMMENT", "body": "x", "comments": [comment]})
+        ours = Remark("k1", "a.txt", 1, "ours")
+        forge.remark(pull, [ours])
+        assert sorted(remarked(place)) == [(1, ours.text), (2, theirs)]
+        place.forge().remark(pull, [])
+        assert remarked(place) == [(2, theirs)]
+
+    def test_a_review_that_we_have_not_submitted_is_not_submitted_for_us(self, place: Place) -> None:
+        if place.by_me is None or place.kind != "gitea":
+            pytest.skip("Gitea alone takes a draft along")
+        forge = place.forge()
+        pull = forge.open(place.opening(text="one\ntwo\n"))
+        draft = {"path": "a.txt", "body": "not yet thought through", "new_position": 2}
+        place.by_me("POST", "/pulls/1/reviews", {"event": "PENDING", "body": "a draft", "comments": [draft]})
+        with pytest.raises(NotAllowed, match="not submitted"):
+            forge.remark(pull, [Remark("k1", "a.txt", 1, "ours")])
+        assert remarked(place) == []
+
+    def test_remarks_that_were_broken_off_are_not_made_twice(self, place: Place) -> None:
+        if place.by_me is None or place.kind != "gitea":
+            pytest.skip("on GitHub a review is made whole or not at all")
+        forge = place.forge()
+        pull = forge.open(place.opening(text="one\ntwo\n"))
+        ours = Remark("k1", "a.txt", 1, "ours")
+        left = {"path": "a.txt", "body": ours.text, "new_position": 1}
+        place.by_me("POST", "/pulls/1/reviews", {"event": "PENDING", "body": "a draft", "comments": [left]})
+        forge.remark(pull, [ours])
+        assert remarked(place) == [(1, ours.text)]
 
     def test_a_status_is_set_once(self, place: Place) -> None:
         forge = place.forge()

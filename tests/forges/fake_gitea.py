@@ -81,6 +81,9 @@ class FakeGitea(FakeForge):
             return self._one(repo, match.group(1), int(match.group(2)), body)
         if match := re.fullmatch(r"POST /pulls/(\d+)/merge", asked):
             return self._merge(repo, int(match.group(1)), body, login)
+        if match := re.fullmatch(r"(\w+) /pulls/(\d+)/reviews(?:/(\d+))?(/comments)?", asked):
+            method, pull, review, comments = match.groups()
+            return self._reviews(repo, method, int(pull), int(review or 0), bool(comments), query, body, login)
         if match := re.fullmatch(r"POST /pulls/(\d+)/requested_reviewers", asked):
             return self._ask(repo, int(match.group(1)), body)
         if match := re.fullmatch(r"(\w+) /issues/(\d+)/comments", asked):
@@ -277,14 +280,42 @@ class FakeGitea(FakeForge):
         return Reply(201, _comment(said))
 
     def _comment(self, repo: Repo, method: str, number: int, body: Any) -> Reply:
-        found = next((one for one in repo.comments if one["id"] == number), None)
+        kept = repo.kept.comments if repo.kept.comment(number) else repo.comments
+        found = next((one for one in kept if one["id"] == number), None)
         if found is None:
             return _wrong(404, "not found")
         if method == "DELETE":
-            repo.comments.remove(found)
+            kept.remove(found)
             return Reply(204)
         found["body"] = body["body"]
         return Reply(200, _comment(found))
+
+    def _reviews(
+        self,
+        repo: Repo,
+        method: str,
+        pull: int,
+        review: int,
+        comments: bool,
+        query: Mapping[str, str],
+        body: Any,
+        login: str,
+    ) -> Reply:
+        kept = repo.kept
+        if pull not in repo.pulls:
+            return _wrong(404, "not found")
+        if method == "DELETE":
+            return Reply(204) if kept.drop(review) else _wrong(404, "not found")
+        if comments:
+            return Reply(200, [_remark(one) for one in kept.of(review)])
+        if method == "GET":
+            seen = [one for one in kept.reviews if one["pull"] == pull]
+            seen = [one for one in seen if one["state"] != "PENDING" or one["user"] == login]
+            return self._page([_review(one, len(kept.of(one["id"]))) for one in seen], query)
+        if repo.pulls[pull]["state"] != "open":
+            return _wrong(422, "can't submit review for a closed or merged PR")
+        made = kept.make(self.number, pull, login, body)
+        return Reply(200, _review(made, len(kept.of(made["id"]))))
 
     def _status(self, repo: Repo, sha: str) -> Reply:
         if not repo.has(sha):
@@ -381,8 +412,20 @@ def _user(login: str) -> dict[str, Any]:
     return {"login": login, "full_name": ""}
 
 
+def _review(one: Mapping[str, Any], count: int) -> dict[str, Any]:
+    facts = {name: one[name] for name in ("id", "state", "body")}
+    return {**facts, "user": _user(one["user"]), "comments_count": count, "commit_id": one["sha"] or ""}
+
+
+def _remark(one: Mapping[str, Any]) -> dict[str, Any]:
+    place = {"path": one["path"], "position": one["line"], "original_position": 0}
+    facts = {"id": one["id"], "body": one["body"], "user": _user(one["user"])}
+    return {**facts, **place, "pull_request_review_id": one["review"], "resolver": None}
+
+
 def _comment(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {"id": said["id"], "body": said["body"], "user": _user(said["user"]), "created_at": said["created"]}
+    facts = {"id": said["id"], "body": said["body"], "user": _user(said["user"])}
+    return {**facts, "created_at": said.get("created", _now())}
 
 
 def _now() -> str:

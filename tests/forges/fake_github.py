@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.forges.fake_reviews import shown_lines
 from tests.forges.serving import FakeForge, Reply, Repo
 
 MOST = 100
@@ -67,6 +68,13 @@ class FakeGithub(FakeForge):
             return self._one(repo, match.group(1), int(match.group(2)), body)
         if match := re.fullmatch(r"PUT /pulls/(\d+)/merge", asked):
             return self._merge(repo, int(match.group(1)), body)
+        if match := re.fullmatch(r"GET /pulls/(\d+)/comments", asked):
+            kept = [one for one in repo.kept.comments if one["pull"] == int(match.group(1))]
+            return self._page([self._remark(repo, one) for one in kept], query)
+        if match := re.fullmatch(r"POST /pulls/(\d+)/reviews", asked):
+            return self._review(repo, int(match.group(1)), body, login)
+        if match := re.fullmatch(r"(PATCH|DELETE) /pulls/comments/(\d+)", asked):
+            return self._change(repo, match.group(1), int(match.group(2)), body)
         if match := re.fullmatch(r"POST /pulls/(\d+)/requested_reviewers", asked):
             return self._ask(repo, int(match.group(1)), body)
         if match := re.fullmatch(r"(\w+) /issues/(\d+)/comments", asked):
@@ -248,6 +256,32 @@ class FakeGithub(FakeForge):
             return Reply(204)
         found["body"] = body["body"]
         return Reply(200, _comment(found))
+
+    def _review(self, repo: Repo, number: int, body: Any, login: str) -> Reply:
+        pull = repo.pulls[number]
+        if login in repo.readers:
+            return _wrong(403, "Resource not accessible by personal access token")
+        shown = shown_lines(repo.diff(pull["base"], str(self.head_sha(repo, pull["head"]))))
+        if not {(one["path"], one["line"]) for one in body["comments"]} <= shown:
+            return _wrong(422, "Unprocessable Entity: Line could not be resolved")
+        made = repo.kept.make(self.number, number, login, body)
+        facts = {"id": made["id"], "body": made["body"], "user": _user(login), "state": "COMMENTED"}
+        return Reply(200, {**facts, "commit_id": made["sha"]})
+
+    def _change(self, repo: Repo, method: str, number: int, body: Any) -> Reply:
+        found = repo.kept.comment(number)
+        if found is None:
+            return _wrong(404, "Not Found")
+        if method == "DELETE":
+            repo.kept.comments.remove(found)
+            return Reply(204)
+        found["body"] = body["body"]
+        return Reply(200, self._remark(repo, found))
+
+    def _remark(self, repo: Repo, one: Mapping[str, Any]) -> dict[str, Any]:
+        facts = {name: one[name] for name in ("id", "body", "path", "line")}
+        answer = {"in_reply_to_id": one["to"]} if one["to"] else {}
+        return {**facts, **answer, "user": _user(one["user"]), "pull_request_review_id": one["review"]}
 
     def _status(self, repo: Repo, sha: str) -> Reply:
         if not repo.has(sha):

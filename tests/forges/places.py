@@ -30,9 +30,9 @@ TOKEN, OTHERS_TOKEN = "ada-token-0123456789", "bob-token-0123456789"
 
 @dataclass
 class Place:
-    """A clone on a forge. `by_api` sends a request as somebody else, `by_owner` as who may set it up.
+    """A clone on a forge. `by_api` sends a request as somebody else, `by_owner` as who may set it up, `by_me` as we do.
 
-    Both have the path below the repository.
+    All have the path below the repository.
     """
 
     kind: str
@@ -40,6 +40,7 @@ class Place:
     fake: FakeForge | None = None
     by_api: Callable[..., Any] | None = None
     by_owner: Callable[..., Any] | None = None
+    by_me: Callable[..., Any] | None = None
     overrides: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -121,8 +122,11 @@ def fake(kind: str, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Place]:
                 return None
             return by_api(method, path, body)
 
+        def by_me(method: str, path: str, body: Any = None) -> Any:
+            return served.handled(method, f"{served.api}/repos/{ME}/x{path}", {}, body, TOKEN).data
+
         served.reset()
-        yield Place(kind, repository, served, by_api, by_owner)
+        yield Place(kind, repository, served, by_api, by_owner, by_me)
 
 
 @contextmanager
@@ -142,7 +146,10 @@ def real(gitea: Gitea, name: str, folder: Path, patch: pytest.MonkeyPatch) -> It
     def by_owner(method: str, path: str, body: Any = None) -> Any:
         return gitea.api(method, f"/repos/boss/{name}{path}", body)
 
-    yield Place("gitea", repository, None, by_api, by_owner)
+    def by_me(method: str, path: str, body: Any = None) -> Any:
+        return gitea.api(method, f"/repos/boss/{name}{path}", body, gitea.token)
+
+    yield Place("gitea", repository, None, by_api, by_owner, by_me)
 
 
 def _until_it_is_there(gitea: Gitea, name: str) -> None:

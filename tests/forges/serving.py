@@ -26,6 +26,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from tests.conftest import git
+from tests.forges.fake_reviews import CONTEXT, Kept
 from tests.forges.shapes import Shapes
 
 #: How long a request hangs that does not come back; longer than the clients of these tests wait.
@@ -64,6 +65,7 @@ class Repo:
     milestones: dict[str, int] = field(default_factory=dict)
     assets: list[dict[str, Any]] = field(default_factory=list)
     check_runs: list[dict[str, Any]] = field(default_factory=list)
+    kept: Kept = field(default_factory=Kept)
     #: The contexts of statuses that a branch asks for.
     required: dict[str, list[str]] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
@@ -117,6 +119,12 @@ class Repo:
     def file(self, commit: str, name: str) -> bytes:
         """A file of a commit, as its web page shows it."""
         return self._git("cat-file", "blob", f"{commit}:{name}").stdout
+
+    def diff(self, base: str, head: str) -> str:
+        """What a pull request shows of its changes."""
+        return self._git(
+            "-c", "core.quotePath=false", "diff", "--text", f"--unified={CONTEXT}", f"{base}...{head}"
+        ).stdout.decode()
 
     def refs(self, below: str) -> list[str]:
         """The names of refs."""

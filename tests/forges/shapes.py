@@ -52,12 +52,15 @@ class Shapes:
         if self.description is None or not path.startswith(self._prefix):
             return None
         below = path.removeprefix(self._prefix)
-        for template, operations in self.description["paths"].items():
-            pattern = re.sub(r"\\\{[^}]+\\\}", "[^/]+", re.escape(template))
-            if re.fullmatch(pattern, below) and method.lower() in operations:
-                found: dict[str, Any] = operations[method.lower()]
-                return found
-        return None
+        found = [
+            (template.count("{"), operations[method.lower()])
+            for template, operations in self.description["paths"].items()
+            if method.lower() in operations
+            and re.fullmatch(re.sub(r"\\\{[^}]+\\\}", "[^/]+", re.escape(template)), below)
+        ]
+        # Of several templates the one that says most in words: `/pulls/{base}/{head}` is not `/pulls/{index}/reviews`.
+        operation: dict[str, Any] | None = min(found, key=lambda one: one[0])[1] if found else None
+        return operation
 
     def _resolved(self, node: dict[str, Any]) -> dict[str, Any]:
         while "$ref" in node:

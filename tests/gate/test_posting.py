@@ -19,6 +19,7 @@ from nbpr.gate import posting
 from nbpr.gate.gate import Wanted
 from nbpr.gate.occasion import Occasion
 from nbpr.gate.result import GateResult, Judged
+from nbpr.gate.revisions import Revisions
 from nbpr.git.repository import Repository
 from tests.forges import places
 from tests.forges.places import ME, Place
@@ -151,7 +152,7 @@ def test_no_token_is_said_in_one_line(told: Told, monkeypatch: pytest.MonkeyPatc
 
 def test_a_token_that_is_known_to_read_only_is_not_tried(told: Told) -> None:
     occasion = Occasion(head=told.head, may_write=False)
-    desk, notes = posting.connect(told.place.repository, told.settings, occasion, told.head)
+    desk, notes = posting.connect(told.place.repository, told.settings, occasion, Revisions(told.head, None, None))
     assert desk is None
     assert len(notes) == 1
     assert told.place.fake is not None
@@ -262,9 +263,8 @@ def test_comments_of_others_are_left_alone(told: Told) -> None:
 
 def test_descriptions_are_short_and_statuses_of_notebooks_are_asked_for(told: Told) -> None:
     settings = Gate(statuses=True)
-    desk, _ = posting.connect(
-        told.place.repository, replace(told.settings, gate=settings), Occasion(pull=told.pull, is_event=True), told.head
-    )
+    occasion, at = Occasion(pull=told.pull, is_event=True), Revisions(told.head, None, None)
+    desk, _ = posting.connect(told.place.repository, replace(told.settings, gate=settings), occasion, at)
     assert desk is not None
     desk.result(replace(result("x" * 500), head=told.head))
     contexts = {one["context"]: one["description"] for one in told.repo.statuses}

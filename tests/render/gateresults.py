@@ -146,7 +146,7 @@ def mixed(seed: int, pool: list[str]) -> str:
     return "".join(rng.choice(pool) for _ in range(rng.randint(1, 5)))
 
 
-def placed(result: GateResult, path: str, lines: Mapping[str, int]) -> GateResult:
-    """The result with the lines in which a notebook's cells begin."""
+def placed(result: GateResult, path: str, lines: Mapping[str, range]) -> GateResult:
+    """The result with the lines in which a notebook's cells stand."""
     moved = tuple(replace(each, lines=lines) if each.path == path else each for each in result.notebooks)
     return replace(result, notebooks=moved)

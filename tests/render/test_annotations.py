@@ -33,7 +33,7 @@ def read(line: str) -> tuple[str, dict[str, str], str]:
 
 
 def test_errors_first_at_the_lines_of_their_cells() -> None:
-    lines = commands.lines(placed(five(), "notebooks/dirty.ipynb", {"shown": 5}), "github")
+    lines = commands.lines(placed(five(), "notebooks/dirty.ipynb", {"shown": range(5, 9)}), "github")
     assert lines[0] == (
         "::error file=pyproject.toml,line=1,title=nbpr weakened::the bound scraps.score min = 0.9 became 0.1%0Aask"
     )
