@@ -16,43 +16,43 @@ from benchmarks.stage import Stage
 LEFT = COUNT * 4 // 5
 
 
-def _checkout(stage: Stage, changed: int) -> tuple[Path, list[str]]:
-    """A branch that brings all notebooks, or on which `changed` of them are others; with their reference runs."""
+def checkout(stage: Stage, changed: int) -> tuple[Path, list[str]]:
+    """A branch `topic` that brings all notebooks, or on which `changed` of them are others; with reference runs."""
     paths = written(stage)
     many, aside = stage.notebooks() / "many", stage.folder / "aside"
     if changed == COUNT:
         shutil.move(many, aside)
-    checkout = stage.repository("gated")
+    place = stage.repository("gated")
     if changed == COUNT:
         shutil.move(aside, many)
-        shutil.copytree(many, checkout / "notebooks" / "many")
+        shutil.copytree(many, place / "notebooks" / "many")
     nbpr = stage.program("nbpr")
     if changed < COUNT:
-        stage.call(nbpr, "run", *paths, "--jobs", "2", cwd=checkout)
-        _commit(stage, checkout, "runs")
-        stage.call("git", "push", "-q", "origin", "HEAD:main", cwd=checkout)
-    stage.call("git", "switch", "-q", "-c", "topic", cwd=checkout)
+        stage.call(nbpr, "run", *paths, "--jobs", "2", cwd=place)
+        _commit(stage, place, "runs")
+        stage.call("git", "push", "-q", "origin", "HEAD:main", cwd=place)
+    stage.call("git", "switch", "-q", "-c", "topic", cwd=place)
     for path in paths[COUNT - changed :]:
-        place = checkout / path
-        place.write_text(place.read_text(encoding="utf-8").replace('"source": "', '"source": "# again\\n', 1))
-    stage.call(nbpr, "run", *paths[COUNT - changed :], "--jobs", "2", cwd=checkout)
-    _commit(stage, checkout, "a change")
-    return checkout, paths
+        file = place / path
+        file.write_text(file.read_text(encoding="utf-8").replace('"source": "', '"source": "# again\\n', 1))
+    stage.call(nbpr, "run", *paths[COUNT - changed :], "--jobs", "2", cwd=place)
+    _commit(stage, place, "a change")
+    return place, paths
 
 
-def _commit(stage: Stage, checkout: Path, message: str) -> None:
-    stage.call("git", "add", "-A", cwd=checkout)
-    stage.call("git", "commit", "-q", "-m", message, cwd=checkout)
+def _commit(stage: Stage, place: Path, message: str) -> None:
+    stage.call("git", "add", "-A", cwd=place)
+    stage.call("git", "commit", "-q", "-m", message, cwd=place)
 
 
 def gated(changed: int) -> Callable[[Stage], Pair]:
     """The gate, with nothing taken from a cache, against what people put into a workflow, which looks at all."""
 
     def prepare(stage: Stage) -> Pair:
-        checkout, paths = _checkout(stage, changed)
+        place, paths = checkout(stage, changed)
         command = (stage.program("nbpr"), "gate", "--base", "main", "--jobs", "2", "--no-cache")
         loop = stage.folder / "loop"
-        shutil.copytree(checkout, loop)
+        shutil.copytree(place, loop)
         steps: list[tuple[str, ...]] = []
         for path in paths:
             name = Path(path).name
@@ -61,11 +61,11 @@ def gated(changed: int) -> Callable[[Stage], Pair]:
             steps.append((stage.program("papermill"), "--no-progress-bar", "--cwd", str(out.parent), path, str(out)))
             steps.append((stage.program("pytest"), "-q", "--nbval-lax", str(out)))
             steps.append((stage.program("nbdiff"), str(loop / "runs" / "many" / name), str(out)))
-        ours = Side(f"nbpr gate, {changed} of {COUNT} changed", (command,), checkout, stage.env)
+        ours = Side(f"nbpr gate, {changed} of {COUNT} changed", (command,), place, stage.env)
         theirs = Side("nbstripout --verify, papermill, nbval, nbdiff in a loop", tuple(steps), loop, stage.env)
 
         def remarks(measurement: Measurement) -> list[str]:
-            returncode, started, printed = kernels.count(command, checkout, stage.env)
+            returncode, started, printed = kernels.count(command, place, stage.env)
             if returncode != 0:
                 raise MeasuredProgramFailed(f"gate: exit {returncode}\n{printed[-500:]}")
             return [f"kernels started: {started}"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import kernels
 from benchmarks.diffrows import DIFF_ROWS
+from benchmarks.freshrows import FRESH_ROWS
 from benchmarks.gaterows import GATE_ROWS
 from benchmarks.gitrows import GIT_ROWS
 from benchmarks.measure import MeasuredProgramFailed, Measurement, Side
@@ -154,6 +155,7 @@ ROWS: tuple[Row, ...] = (
     Row("propose/unchanged", "propose with nothing new", propose_again, 5, 1, at_most=1.0),
     *RUN_ROWS,
     *GATE_ROWS,
+    *FRESH_ROWS,
     *DIFF_ROWS,
     *GIT_ROWS,
     *PAGE_ROWS,
