@@ -184,12 +184,12 @@ def test_some_random_histories(tmp_path: Path, seed: int, monkeypatch: pytest.Mo
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("share", range(10))
-def test_three_hundred_random_histories(tmp_path: Path, share: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("share", range(50))
+def test_a_thousand_random_histories(tmp_path: Path, share: int, monkeypatch: pytest.MonkeyPatch) -> None:
     stops, deeds = 0, Counter[str]()
-    for seed in range(1000 + 30 * share, 1030 + 30 * share):
+    for seed in range(1000 + 20 * share, 1020 + 20 * share):
         history = lived(tmp_path / str(seed), seed, 8, monkeypatch)
         stops += len(history.stops)
         deeds += history.deeds
-    print(f"histories: 30, stops: {stops}, deeds: {dict(deeds)}")
+    print(f"histories: 20, stops: {stops}, deeds: {dict(deeds)}")
     assert stops
