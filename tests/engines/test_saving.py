@@ -73,6 +73,39 @@ def test_what_the_disk_does_not_take_leaves_the_last_good_file(folder: Path, mon
     made.end()
 
 
+def test_a_disk_that_is_full_at_any_save_leaves_the_one_before(folder: Path) -> None:
+    """Every save in turn is the first that does not fit, by the limit that the system sets; the next one is whole."""
+    script = """
+import json, resource, signal, sys
+from pathlib import Path
+from nbpr.engines.saving import WHOLE, Saving
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+cells = json.loads(Path("cells.json").read_bytes())
+place = Path("r") / "a.ipynb"
+saving = Saving({"place": str(place), "ignored": None}, lambda: (cells, None), often=3600)
+for number, cell in enumerate(cells):
+    before = place.read_bytes() if place.exists() else None
+    said = {"output_type": "stream", "name": "stdout", "text": "x" * 999}
+    cell |= {"outputs": [said], "execution_count": number + 1}
+    for most in (0, 1, len(before or b"") + 500):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+        saving.save()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert (place.read_bytes() if place.exists() else None) == before, (number, most)
+        assert [one.name for one in place.parent.iterdir()] == ([] if before is None else ["a.ipynb"])
+    saving.save()
+    now = json.loads(place.read_bytes())
+    assert [one["execution_count"] for one in now["cells"][: number + 1]] == list(range(1, number + 2))
+print("saves:", len(saving.took))
+"""
+    sources = [f"print({n})" for n in range(20)]
+    (folder / WHOLE).write_text(json.dumps(notebook(*sources)))
+    cells = [{**code(source), "id": str(n), "metadata": {}} for n, source in enumerate(sources)]
+    (folder / "cells.json").write_text(json.dumps(cells))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "saves: 80"), done.stderr
+
+
 def test_an_output_that_grows_meanwhile_is_written_another_time(folder: Path) -> None:
     (folder / WHOLE).write_text(json.dumps(notebook("print(1)")))
 
