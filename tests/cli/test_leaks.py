@@ -150,11 +150,13 @@ def in_the_remotes_url(corpus: Corpus) -> None:
     corpus.users_own.add(corpus.root / ".git" / "config")
 
 
+#: Each place, in the order of how often tokens are there; the second test of a place is made where there is time.
 PLACES = [in_the_environment, in_a_store, in_the_remotes_url]
+MORE = pytest.mark.soak
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", [PLACES[0], pytest.param(PLACES[1], marks=MORE), PLACES[2]])
 def test_a_token_goes_nowhere_when_all_is_well(corpus: Corpus, place: Callable[[Corpus], None]) -> None:
     place(corpus)
     words = ("propose", NOTEBOOK, "--set", "threshold=0.9", "--title", "Lower", "--forge", "local")
@@ -174,7 +176,7 @@ def test_a_token_goes_nowhere_when_all_is_well(corpus: Corpus, place: Callable[[
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", [*PLACES[:2], pytest.param(PLACES[2], marks=MORE)])
 def test_a_token_goes_nowhere_when_it_fails(corpus: Corpus, place: Callable[[Corpus], None]) -> None:
     place(corpus)
     served_at = corpus.root.parent / "served" / "work.git"

@@ -258,7 +258,7 @@ def test_neither_rights_nor_forks_on_a_real_gitea(gitea: Gitea, real: Place) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("clones", [1, 3])
+@pytest.mark.parametrize("clones", [pytest.param(1, marks=pytest.mark.soak), 3])
 def test_several_at_once(place: Place, tmp_path: Path, clones: int) -> None:
     """One fork, one pull request, one comment."""
     assert place.fake is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import subprocess
@@ -152,8 +153,14 @@ def tried(made: Corpus, seen: Seen, faults: list[tuple[int, Fault]]) -> None:
     assert seen.samples > 20
 
 
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("kind", KINDS)
+#: Each kind and each source, some of them together; all of them where there is time.
+PAIRS = [
+    pytest.param(kind, source, marks=[] if at % 2 == 0 else pytest.mark.soak)
+    for at, (kind, source) in enumerate(itertools.product(KINDS, SOURCES))
+]
+
+
+@pytest.mark.parametrize(("kind", "source"), PAIRS)
 def test_a_token_goes_nowhere(
     kind: str,
     source: Callable[[Corpus, pytest.MonkeyPatch], None],

@@ -17,9 +17,9 @@ from nbpr import config, pulls, reviews
 from nbpr.errors import Conflict, NbprError, NotAllowed, OutOfReach
 from nbpr.forges import PullRequest, http
 from nbpr.git.repository import Repository
-from nbpr.proposals import announcements, identity, proofs
+from nbpr.proposals import announcements, identity
 from nbpr.render import Report, html
-from tests import projects
+from tests import projects, proving
 from tests.conftest import git
 from tests.forges import places
 from tests.forges.gitea_server import Gitea
@@ -31,21 +31,10 @@ pytestmark = pytest.mark.kernel
 
 KINDS = ("gitea", "github")
 
-#: What proving gave for a content, so that a kernel runs once for each and not for each fault.
-_proven: dict[Any, proofs.Proof] = {}
-
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    prove = proofs.prove
-
-    def once(repository: Any, settings: Any, plan: Any, say: Any) -> proofs.Proof:
-        key = tuple((subject.path, subject.after and subject.after.to_bytes()) for subject in plan.subjects)
-        if key not in _proven:
-            _proven[key] = prove(repository, settings, plan, say)
-        return _proven[key]
-
-    monkeypatch.setattr(proofs, "prove", once)
+    proving.once(monkeypatch)
     monkeypatch.setattr(http, "pause", lambda seconds: None)
 
 
@@ -397,7 +386,8 @@ def at_once(place: Place, folder: Path, count: int, clones: int) -> list[dict[st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("clones", [pytest.param(1, marks=pytest.mark.soak), 4])
+@pytest.mark.parametrize("clones", [1, 4])
+@pytest.mark.parametrize("place", ["gitea", pytest.param("github", marks=pytest.mark.soak)], indirect=True)
 def test_twenty_at_once(place: Place, tmp_path: Path, clones: int) -> None:
     assert place.fake is not None
     done = at_once(place, tmp_path, 20, clones)

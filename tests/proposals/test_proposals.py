@@ -17,7 +17,7 @@ from nbpr.forges import forge_for
 from nbpr.git.repository import Repository
 from nbpr.git.workspaces import folder_of
 from nbpr.notebooks import notebook
-from tests import projects
+from tests import projects, proving
 from tests.conftest import git
 from tests.projects import NOTE, NOTEBOOK, RUN, propose, set_threshold
 
@@ -56,6 +56,13 @@ def kernels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(Papermill, "ready", counted)
     return started
+
+
+@pytest.fixture
+def proven_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what is not about running; a test that counts kernels is."""
+    if "kernels" not in request.fixturenames:
+        proving.once(monkeypatch)
 
 
 QUICK = {"reproduce": False}
@@ -127,9 +134,11 @@ def everything(project: Repository) -> str:
     return git(where, "for-each-ref")
 
 
+@pytest.mark.usefixtures("proven_once")
 class TestWhichPullRequest:
-    def test_hundred_titles_one_pull_request(self, shared: Repository, kernels: list[str]) -> None:
-        for number in range(100):
+    @pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.soak)])
+    def test_many_titles_one_pull_request(self, shared: Repository, kernels: list[str], count: int) -> None:
+        for number in range(count):
             propose(shared, set_threshold(0.90), title=f"Lower it, take {number}", config=QUICK)
         assert projects.pulls(shared) == ["refs/nbpr/pulls/1/meta"]
         assert len(kernels) == 1
@@ -243,6 +252,7 @@ class TestWhichPullRequest:
         assert made["pull_request"]["number"] == more["pull_request"]["number"]
 
 
+@pytest.mark.usefixtures("proven_once")
 class TestOtherPeople:
     def test_their_commits_on_the_branch_stay(self, shared: Repository, tmp_path: Path) -> None:
         made = propose(shared, set_threshold(0.90), config=QUICK)
@@ -535,29 +545,29 @@ class TestWhatRuns:
         drafted = propose(project, edit, on_failure="draft")
         assert (drafted["operation"], drafted["pull_request"]["draft"]) == ("created", True)
 
-    def test_a_draft_that_failed_is_not_run_again_for_nothing(self, project: Repository, kernels: list[str]) -> None:
+    def test_a_draft_that_failed_is_not_run_again_for_nothing(self, shared: Repository, kernels: list[str]) -> None:
         edit = {"op": "replace", "cell": "count", "source": "alerts = 1 / 0"}
-        drafted = propose(project, edit, on_failure="draft")
+        drafted = propose(shared, edit, on_failure="draft")
         del kernels[:]
-        again = propose(project, edit, on_failure="draft")
+        again = propose(shared, edit, on_failure="draft")
         assert (again["operation"], again["verdict"], kernels) == ("unchanged", "failed", [])
         assert again["head_sha"] == drafted["head_sha"]
-        tried = propose(project, edit, on_failure="draft", refresh=True)
+        tried = propose(shared, edit, on_failure="draft", refresh=True)
         assert (tried["operation"], tried["verdict"], bool(kernels)) == ("updated", "failed", True)
-        mended = propose(project, {**edit, "source": "alerts = 3"}, pull=1)
+        mended = propose(shared, {**edit, "source": "alerts = 3"}, pull=1)
         assert (mended["operation"], mended["verdict"], mended["pull_request"]["draft"]) == ("updated", "passed", False)
 
-    def test_what_does_not_reproduce_fails(self, project: Repository) -> None:
+    def test_what_does_not_reproduce_fails(self, shared: Repository) -> None:
         source = "# NBVAL_CHECK_OUTPUT\nimport uuid\nprint(uuid.uuid4())"
-        made = propose(project, {"op": "replace", "cell": "check", "source": source})
+        made = propose(shared, {"op": "replace", "cell": "check", "source": source})
         assert (made["operation"], made["verdict"]) == ("blocked", "failed")
         assert any(f["check"] == "reproduce" and f["cell_id"] == "check" for f in made["findings"])
 
-    def test_the_runs_are_the_same_bytes_twice(self, project: Repository, tmp_path: Path, base_run: bytes) -> None:
-        made = propose(project, set_threshold(0.90), config=QUICK)
+    def test_the_runs_are_the_same_bytes_twice(self, shared: Repository, tmp_path: Path, base_run: bytes) -> None:
+        made = propose(shared, set_threshold(0.90), config=QUICK)
         other = projects.make(tmp_path / "else where", {RUN: base_run})
         again = propose(other, set_threshold(0.90), config=QUICK)
-        assert projects.blob(project, made["branch"], RUN) == projects.blob(other, again["branch"], RUN)
+        assert projects.blob(shared, made["branch"], RUN) == projects.blob(other, again["branch"], RUN)
 
     def test_markdown_alone_takes_the_run_over(self, project: Repository, kernels: list[str]) -> None:
         made = propose(project, NOTE)
@@ -568,13 +578,13 @@ class TestWhatRuns:
         assert any(cell.outputs for cell in run.cells)
 
     @pytest.mark.parametrize("policy", ["none", "scraps", "marked"])
-    def test_what_is_kept_of_the_outputs_does_not_change_the_verdict(self, project: Repository, policy: str) -> None:
+    def test_what_is_kept_of_the_outputs_does_not_change_the_verdict(self, shared: Repository, policy: str) -> None:
         bounds = {"health_score": {"min": 0.5}}
-        made = propose(project, set_threshold(0.90), config={"outputs": policy, "scraps": bounds})
+        made = propose(shared, set_threshold(0.90), config={"outputs": policy, "scraps": bounds})
         assert made["verdict"] == "passed"
         assert any(f["message"] == "1 of 4 cells checked" for f in made["findings"])
         assert made["scraps"][0]["after"] == 4
-        stored = json.loads(projects.blob(project, made["branch"], RUN))
+        stored = json.loads(projects.blob(shared, made["branch"], RUN))
         kept = sum(len(cell.get("outputs", [])) for cell in stored["cells"])
         assert kept == {"none": 0, "scraps": 2, "marked": 3}[policy]
 
