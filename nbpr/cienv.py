@@ -46,7 +46,8 @@ class Event:
     GitHub checks out. `base_sha` is None where the event names none: of a push it is what the branch was before,
     which `before` has as it was said, all zeros for a new branch. `action` is in GitHub's words on every forge.
     `is_fork` is also true where the head's repository is gone, and of what AGit pushed. `summary_file` is where a
-    summary for people goes.
+    summary for people goes. `over` says in words that what the event is of has come to its end, so that there is
+    nothing left to judge; else it is empty. `default_branch` is the repository's, where that is told.
     """
 
     forge: Forge
@@ -65,6 +66,8 @@ class Event:
     before: str | None = None
     summary_file: str | None = None
     run_url: str | None = None
+    over: str = ""
+    default_branch: str | None = None
 
     @property
     def is_pull_request(self) -> bool:
@@ -94,6 +97,7 @@ def event(environ: Mapping[str, str]) -> Event | None:
 def _actions(forge: Forge, environ: Mapping[str, str]) -> Event:
     name = _matching(_NAME, environ.get("GITHUB_EVENT_NAME"), "GITHUB_EVENT_NAME")
     payload = _payload(environ.get("GITHUB_EVENT_PATH"))
+    ref = environ.get("GITHUB_REF")
     server = (environ.get("GITHUB_SERVER_URL") or "").rstrip("/") or None
     repository = environ.get("GITHUB_REPOSITORY") or None
     if repository is not None:
@@ -105,13 +109,19 @@ def _actions(forge: Forge, environ: Mapping[str, str]) -> Event:
         "server_url": _web(server),
         "summary_file": environ.get("GITHUB_STEP_SUMMARY") or None,
         "run_url": _run_url(forge, server, repository, environ),
+        "default_branch": _default_branch(payload),
     }
     checked_out = environ.get("GITHUB_SHA")
     if name in PULL_REQUESTS:
         return Event(**shared, **_pull_request(payload))
     if name == "push":
-        return Event(**shared, **_push(payload, checked_out, environ.get("GITHUB_REF")))
-    head_ref = _branch(environ.get("GITHUB_REF"))
+        return Event(**shared, **_push(payload, checked_out, ref))
+    # Of a schedule, which is the default branch's, Forgejo says the bare name; and nothing of the repository.
+    if name == "schedule" and ref and not ref.startswith("refs/"):
+        ref = f"refs/heads/{ref}"
+    head_ref = _branch(ref)
+    if name == "schedule":
+        shared["default_branch"] = shared["default_branch"] or head_ref
     return Event(**shared, head_sha=_sha(checked_out, "GITHUB_SHA"), head_ref=head_ref)
 
 
@@ -122,9 +132,11 @@ def _pull_request(payload: Json) -> dict[str, Any]:
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
         raise _unusable("pull_request.number")
     action = payload.get("action")
+    is_over = "closed" in (action, pull.get("state"))
     return {
         "head_sha": _sha(head.get("sha"), "pull_request.head.sha"),
-        "base_sha": _sha(base.get("sha"), "pull_request.base.sha"),
+        # One that is closed since its base was deleted has no commit there.
+        "base_sha": None if is_over else _sha(base.get("sha"), "pull_request.base.sha"),
         "base_ref": _ref(base.get("ref"), "pull_request.base.ref"),
         "head_ref": _ref(head.get("ref"), "pull_request.head.ref"),
         "number": number,
@@ -132,6 +144,7 @@ def _pull_request(payload: Json) -> dict[str, Any]:
         "draft": pull.get("draft") is True,
         "action": _ACTIONS.get(action, action) if isinstance(action, str) and _NAME.fullmatch(action) else None,
         "labels": _labels(pull.get("labels")),
+        "over": "the pull request is closed" if is_over else "",
     }
 
 
@@ -157,15 +170,24 @@ def _labels(value: Any) -> tuple[str, ...]:
 
 
 def _push(payload: Json, checked_out: str | None, ref: str | None) -> dict[str, Any]:
+    """A push. Of an annotated tag, the payload names the tag and not its commit."""
     before = _sha(payload.get("before"), "before")
     after = payload.get("after")
-    known = isinstance(after, str) and after.strip("0")
+    is_gone = isinstance(after, str) and bool(after) and not after.strip("0")
+    head_ref = _branch(ref)
     return {
-        "head_sha": _sha(after if known else checked_out, "after"),
+        "head_sha": _sha(after if after and head_ref and not is_gone else checked_out, "after"),
         "base_sha": before if before.strip("0") else None,
-        "head_ref": _branch(ref),
+        "head_ref": head_ref,
         "before": before,
+        "over": "the branch was deleted" if is_gone else "",
     }
+
+
+def _default_branch(payload: Json) -> str | None:
+    repository = payload.get("repository")
+    name = repository.get("default_branch") if isinstance(repository, dict) else None
+    return name if _is_ref(name) else None
 
 
 def _run_url(forge: Forge, server: str | None, repository: str | None, environ: Mapping[str, str]) -> str | None:
@@ -211,6 +233,7 @@ def _gitlab(environ: Mapping[str, str]) -> Event:
         "repository": repository,
         "server_url": _web((environ.get("CI_SERVER_URL") or "").rstrip("/") or None),
         "run_url": _web(environ.get("CI_JOB_URL")),
+        "default_branch": environ.get("CI_DEFAULT_BRANCH") if _is_ref(environ.get("CI_DEFAULT_BRANCH")) else None,
     }
     if name == "pull_request":
         return Event(**shared, **_merge_request(environ, commit))
@@ -265,9 +288,13 @@ def _sha(value: Any, name: str) -> str:
 
 def _ref(value: Any, name: str) -> str:
     """A branch as git would take it; never one that a command would take for an option."""
-    if not isinstance(value, str) or not value or len(value) > 1_000 or _UNSAFE_REF.search(value):
+    if not _is_ref(value):
         raise _unusable(name)
-    return value
+    return str(value)
+
+
+def _is_ref(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 1_000 and not _UNSAFE_REF.search(value)
 
 
 def _branch(ref: str | None) -> str | None:

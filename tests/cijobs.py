@@ -29,84 +29,137 @@ FORGES: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def repository(forge: str, owner: str = "team", number: int = 7) -> dict[str, Any]:
+def user(forge: str, login: str, number: int = 2) -> dict[str, Any]:
+    """A person, or what has an account as one."""
+    root = FORGES[forge]["GITHUB_SERVER_URL"].rstrip("/")
+    shown = {"id": number, "login": login, "avatar_url": f"{root}/avatars/{number}", "html_url": f"{root}/{login}"}
+    if forge == "github":
+        return {**shown, "node_id": "U_1", "gravatar_id": "", "type": "User", "site_admin": False}
+    return {**shown, "login_name": "", "full_name": "", "email": f"{login}@noreply.test", "active": False}
+
+
+def repository(forge: str, owner: str = "team", number: int = 7, name: str = "notebooks") -> dict[str, Any]:
     """A repository as payloads hold it."""
     root = FORGES[forge]["GITHUB_SERVER_URL"].rstrip("/")
-    return {
+    shown = {
         "id": number,
-        "name": "notebooks",
-        "full_name": f"{owner}/notebooks",
+        "name": name,
+        "full_name": f"{owner}/{name}",
+        "description": "" if forge != "github" else None,
         "private": False,
         "fork": number != 7,
-        "html_url": f"{root}/{owner}/notebooks",
-        "clone_url": f"{root}/{owner}/notebooks.git",
+        "archived": False,
+        "html_url": f"{root}/{owner}/{name}",
+        "url": f"{FORGES[forge]['GITHUB_API_URL']}/repos/{owner}/{name}",
+        "ssh_url": f"git@host.test:{owner}/{name}.git",
+        "clone_url": f"{root}/{owner}/{name}.git",
         "default_branch": "main",
-        "owner": {"id": 1, "login": owner},
+        "owner": user(forge, owner, 1),
+        "created_at": "2026-10-01T09:00:00Z",
     }
+    if forge == "github":
+        return {**shown, "node_id": "R_1", "visibility": "public", "topics": [], "license": None}
+    return {**shown, "empty": False, "has_actions": True, "object_format_name": "sha1", "permissions": None}
+
+
+def side(forge: str, ref: str, sha: str, own: Mapping[str, Any]) -> dict[str, Any]:
+    """One side of a pull request: a branch of a repository."""
+    shown = {"label": ref, "ref": ref, "sha": sha, "repo": own}
+    if forge == "github":
+        return {**shown, "label": f"{own['owner']['login']}:{ref}", "user": own["owner"]}
+    return {**shown, "repo_id": own["id"]}
 
 
 def pull_request(forge: str, **changes: Any) -> dict[str, Any]:
     """A pull request as payloads hold it, with members of another value."""
     own = repository(forge)
+    page = f"{own['html_url']}/{'pull' if forge == 'github' else 'pulls'}/12"
     member = {
         "id": 41,
         "number": 12,
         "title": "Lower the threshold `$(touch pwned)`",
-        "body": None,
+        "body": None if forge == "github" else "",
         "state": "open",
         "draft": False,
         "merged": False,
-        "labels": None if forge != "github" else [],
-        "user": {"id": 2, "login": "ada"},
-        "html_url": f"{own['html_url']}/pulls/12",
-        "base": {"label": "main", "ref": "main", "sha": BASE, "repo": own},
-        "head": {"label": "threshold", "ref": "agent/threshold", "sha": HEAD, "repo": own},
+        "merged_at": None,
+        "merged_by": None,
+        "closed_at": None,
+        "created_at": "2026-11-01T10:00:00Z",
+        "updated_at": "2026-11-01T10:00:00Z",
+        "labels": [],
+        "milestone": None,
+        "assignee": None,
+        "assignees": [],
+        "requested_reviewers": [],
+        "user": user(forge, "ada"),
+        "url": f"{own['url']}/pulls/12" if forge == "github" else page,
+        "html_url": page,
+        "diff_url": f"{page}.diff",
+        "patch_url": f"{page}.patch",
+        "comments": 0,
+        "base": side(forge, "main", BASE, own),
+        "head": side(forge, "agent/threshold", HEAD, own),
+        "merge_commit_sha": MERGE if forge == "github" else None,
+        "mergeable": None if forge == "github" else False,
     }
     if forge == "github":
-        member |= {"merge_commit_sha": MERGE, "mergeable": None}
-        for side in ("base", "head"):
-            member[side] = {**member[side], "label": f"team:{member[side]['ref']}", "user": own["owner"]}
+        member |= {"node_id": "PR_1", "mergeable_state": "unknown", "auto_merge": None, "locked": False, "commits": 1}
+        member |= {"author_association": "MEMBER", "maintainer_can_modify": False, "requested_teams": []}
     else:
-        member |= {"merge_base": BASE, "is_locked": False}
-        for side in ("base", "head"):
-            member[side] = {**member[side], "repo_id": own["id"]}
+        member |= {"merge_base": BASE, "is_locked": False, "due_date": None, "pin_order": 0}
+        member |= {"requested_reviewers_teams": [], "allow_maintainer_edit": False}
+        member |= {"content_version": 0} if forge == "gitea" else {"flow": 0}
     return {**member, **changes}
 
 
 def of_pull_request(forge: str, action: str = "opened", **changes: Any) -> dict[str, Any]:
     """The payload of something that happened to a pull request, in the forge's own word for it."""
     theirs = {"synchronize": "synchronized", "labeled": "label_updated"} if forge != "github" else {}
+    pull = pull_request(forge, **changes)
     payload = {
         "action": theirs.get(action, action),
-        "number": 12,
-        "pull_request": pull_request(forge, **changes),
+        "number": pull["number"],
+        "pull_request": pull,
         "repository": repository(forge),
-        "sender": {"id": 2, "login": "ada"},
+        "sender": user(forge, "ada"),
     }
-    return payload if forge == "github" else {**payload, "commit_id": "", "review": None, "requested_reviewer": None}
+    if forge == "github":
+        return {**payload, **({"before": BASE, "after": HEAD} if action == "synchronize" else {})}
+    return {**payload, "commit_id": "", "review": None, "requested_reviewer": None}
 
 
-def of_push(forge: str, before: str = BASE, after: str = HEAD) -> dict[str, Any]:
-    """The payload of a push to main."""
-    commit = {"id": after, "message": "One", "timestamp": "2026-11-01T00:00:00Z", "added": [], "modified": []}
+def of_push(forge: str, before: str = BASE, after: str = HEAD, ref: str = "refs/heads/main") -> dict[str, Any]:
+    """The payload of a push."""
+    who = {"name": "Ada", "email": "ada@noreply.test", "username": "ada"}
+    commit: dict[str, Any] = {"id": after, "message": "One", "timestamp": "2026-11-01T00:00:00Z", "url": ""}
+    commit |= {"author": who, "committer": who, "added": [], "removed": [], "modified": []}
+    is_gone = not after.strip("0")
     payload = {
-        "ref": "refs/heads/main",
+        "ref": ref,
         "before": before,
         "after": after,
-        "commits": [commit],
-        "head_commit": commit,
+        "commits": [] if is_gone else [commit],
+        "head_commit": None if is_gone else commit,
         "repository": repository(forge),
-        "pusher": {"name": "ada"},
-        "sender": {"id": 2, "login": "ada"},
+        "pusher": {"name": "ada", "email": "ada@noreply.test"} if forge == "github" else user(forge, "ada"),
+        "sender": user(forge, "ada"),
     }
-    extra = {"created": not before.strip("0"), "deleted": False, "forced": False, "base_ref": None}
+    extra = {"created": not before.strip("0"), "deleted": is_gone, "forced": False, "base_ref": None, "compare": ""}
     return {**payload, **(extra if forge == "github" else {"total_commits": 1, "compare_url": ""})}
 
 
 def of_schedule(forge: str) -> dict[str, Any]:
-    """The payload of a run at a time that was set: on Gitea that of the push that brought the schedule."""
+    """The payload of a run at a time that was set.
+
+    Gitea's is that of the push that brought the schedule, with the time; Forgejo's says nothing but what it is.
+    """
     told = {"schedule": "0 3 * * *"}
-    return told if forge == "github" else {**of_push(forge), **told}
+    if forge == "forgejo":
+        return {"action": "schedule"}
+    if forge == "gitea":
+        return {**of_push(forge), **told}
+    return {**told, "repository": repository(forge), "workflow": ".github/workflows/nbpr.yml"}
 
 
 def environment(forge: str, name: str, payload: Any, folder: Path, **more: str) -> dict[str, str]:
@@ -118,6 +171,8 @@ def environment(forge: str, name: str, payload: Any, folder: Path, **more: str) 
         ref, commit = ("refs/pull/12/merge", MERGE) if forge == "github" else ("refs/pull/12/head", HEAD)
     if name == "pull_request_target":
         commit = BASE
+    if (forge, name) == ("forgejo", "schedule"):
+        ref = "main"
     return {
         "CI": "true",
         "GITHUB_ACTIONS": "true",

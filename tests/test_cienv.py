@@ -22,7 +22,9 @@ from tests.cijobs import (
     of_schedule,
     pull_request,
     repository,
+    side,
 )
+from tests.forges.shapes import Shapes
 
 ALL = list(FORGES)
 
@@ -122,9 +124,46 @@ def test_a_first_push(forge: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("forge", ALL)
 def test_a_schedule_and_a_start_by_hand_have_no_base(forge: str, tmp_path: Path) -> None:
-    for name in ("schedule", "workflow_dispatch"):
-        found = event(forge, name, of_schedule(forge), tmp_path)
+    started = {"repository": repository(forge), "inputs": {}, "ref": "refs/heads/main"}
+    for name, payload in {"schedule": of_schedule(forge), "workflow_dispatch": started}.items():
+        found = event(forge, name, payload, tmp_path)
         assert (found.base_sha, found.head_sha, found.before, found.head_ref) == (None, HEAD, None, "main")
+        assert found.default_branch == "main"  # of a schedule, too, where the payload says nothing of the repository
+    assert event(forge, "schedule", {}, tmp_path).default_branch == "main"
+    assert event(forge, "push", of_push(forge), tmp_path, GITHUB_REF="refs/heads/x").default_branch == "main"
+
+
+@pytest.mark.parametrize("forge", ALL)
+def test_a_pull_request_that_is_closed_is_over_whatever_happened_to_it(forge: str, tmp_path: Path) -> None:
+    gone = side(forge, "main", "", repository(forge))
+    for action, base in (("closed", pull_request(forge)["base"]), ("labeled", gone)):
+        payload = of_pull_request(forge, action, state="closed", base=base)
+        assert event(forge, "pull_request", payload, tmp_path).over == "the pull request is closed"
+    assert event(forge, "pull_request", of_pull_request(forge, "reopened"), tmp_path).over == ""
+
+
+def test_a_branch_that_was_deleted_is_over_and_the_default_branch_checked_out(tmp_path: Path) -> None:
+    payload = of_push("github", BASE, ZEROS, "refs/heads/topic")
+    found = event("github", "push", payload, tmp_path, GITHUB_SHA=MERGE)
+    assert (found.over, found.head_sha) == ("the branch was deleted", MERGE)
+
+
+def test_of_an_annotated_tag_its_commit_is_judged(tmp_path: Path) -> None:
+    payload = of_push("github", ZEROS, "4" * 40, "refs/tags/v1")
+    found = event("github", "push", payload, tmp_path, GITHUB_REF="refs/tags/v1")
+    assert (found.head_sha, found.head_ref, found.over) == (HEAD, None, "")
+
+
+@pytest.mark.parametrize("forge", ["gitea", "github"])
+def test_these_payloads_have_the_shape_that_the_forge_describes(forge: str) -> None:
+    """A payload's pull request is what the API answers for it; members that nobody describes are not made up here."""
+    shapes = Shapes(forge, "")
+    if shapes.description is None:
+        pytest.skip("no description of the forges' APIs: NBPR_FORGE_API names their folder")
+    shown = of_pull_request(forge, labels=[{"id": 1, "name": "x", "color": "00aabb"}])["pull_request"]
+    assert shapes.reply("GET", "/repos/team/notebooks/pulls/12", 200, shown, closed=True) is None
+    odd = {**shown, "base": {**shown["base"], "sha": 7}}
+    assert shapes.reply("GET", "/repos/team/notebooks/pulls/12", 200, odd, closed=True)
 
 
 def test_sha256_repositories(tmp_path: Path) -> None:

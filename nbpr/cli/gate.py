@@ -86,7 +86,7 @@ def gate(
     event = cienv.event(os.environ)
     local = _settings(repository)
     occasion = of_event(event, base, head) if event else Occasion(base, head, local.base)
-    _refuse_target(event, is_run=source is None and not dry_run)
+    _refuse_target(event, is_run=source is None and not dry_run and not occasion.over)
     overrides = {
         "execute": {"jobs": jobs, "python": python and str(Path(python).expanduser().absolute())},
         "cache": {"read": False if no_cache else None},
@@ -163,6 +163,11 @@ def _planned(repository: Repository, wanted: Wanted, as_json: bool) -> None:
     from nbpr.gate import gate as gates
     from nbpr.render.escape import one_line
 
+    if wanted.occasion.over:
+        nothing: dict[str, Any] = {"verdict": None, "base": None, "head": wanted.occasion.head}
+        nothing |= {"findings": [], "notebooks": []}
+        show(nothing, as_json, lambda: f"nothing is looked at, since {wanted.occasion.over}")
+        return
     with TemporaryDirectory() as folder:
         ground = gates.found(repository, wanted, Path(folder))
     rows = [{"path": each.path, "change": each.change, "why": each.why} for each in ground.scope.subjects]
@@ -271,6 +276,9 @@ def _accept(repository: Repository, wanted: Wanted, result: GateResult) -> None:
     from nbpr.notebooks import notebook
 
     name = wanted.accepted or config.load(repository.root, wanted.overrides).gate.accepted
+    if result.skipped:
+        note(f"{name}: left as it is, since nothing was looked at")
+        return
     data = accepted.to_bytes(result.all_findings)
     notebook.write(repository.root / name, data)
     note(f"{name}: accepts {max(0, len(data.splitlines()) - 2)} findings, once it is on the base branch")

@@ -37,8 +37,14 @@ def carry_out(
 ) -> GateResult:
     """The result of a gate, or of one that left `leavings`; written, and with `post` told to the forge.
 
-    Raises `OutOfReach` for a forge that does not answer and for a disk that is full: then the forge has no verdict.
+    Where what the gate is for is over already, nothing is looked at, and the forge is told nothing: what was said last
+    stays. Raises `OutOfReach` for a forge that does not answer and for a disk that is full: then the forge has no
+    verdict.
     """
+    if wanted.occasion.over:
+        result = GateResult(None, wanted.occasion.head or "", skipped=f"since {wanted.occasion.over}")
+        write(result)
+        return result
     desk = _Desk(repository, wanted, watcher, is_open=post, is_relay=leavings is not None)
     try:
         if leavings is None:

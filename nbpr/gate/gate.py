@@ -119,7 +119,7 @@ def found(repository: Repository, wanted: Wanted, folder: Path) -> Ground:
         if at.start and at.start != at.base:
             before = rules.read_or_tell(repository, at.start, folder / "start", *asked)
         findings += _lost(before, theirs, _place(repository, at.head))
-    looked_at = scope.find(repository, at, base, theirs, every=wanted.every)
+    looked_at = scope.find(repository, at, base, theirs, every=wanted.every or at.is_whole)
     findings += looked_at.findings
     told = tuple(at_levels(findings, base.config))
     return Ground(at, base, before, theirs, looked_at, told, wanted.occasion.is_fork)

@@ -17,7 +17,9 @@ class Occasion:
     rules hold, and `base_sha` where it was, for when it cannot be had; `branch` is head's own, and `before` where it
     was before a push. `pull` is the pull request's number.
     `may_write` is whether the token that there is may write to the forge, None where that is not known; `is_event`
-    whether it is one of CI's events.
+    whether it is one of CI's events, and `brings_change` whether one of a change, as a pull request and a push are;
+    a schedule is not. `default_branch` is the repository's, None where nobody says. `over` says why there is nothing
+    left to judge, in words; else it is empty.
     """
 
     base: str | None = None
@@ -31,10 +33,13 @@ class Occasion:
     is_fork: bool = False
     may_write: bool | None = None
     is_event: bool = False
+    brings_change: bool = True
+    default_branch: str | None = None
+    over: str = ""
 
 
 def of_event(event: Event, base: str | None = None, head: str | None = None) -> Occasion:
-    """The occasion that a CI job runs for; revisions that flags name go first.
+    """The occasion that a CI job runs for; revisions that flags name go first, and are judged in any case.
 
     What a branch was before a push is no base for it: it may hold what an earlier push took away.
     """
@@ -50,4 +55,7 @@ def of_event(event: Event, base: str | None = None, head: str | None = None) -> 
         labels=event.labels,
         is_fork=event.is_fork,
         is_event=True,
+        brings_change=event.is_pull_request or event.before is not None,
+        default_branch=event.default_branch,
+        over="" if base or head else event.over,
     )

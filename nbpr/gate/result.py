@@ -16,6 +16,9 @@ from nbpr.notebooks.celllines import first_line
 #: Why a notebook is looked at: it changed itself, or (`affected`) something did that its run reads.
 Change = Literal["added", "modified", "deleted", "affected"]
 
+#: Why a notebook is looked at for which nothing changed.
+EVERY = "every notebook is looked at"
+
 
 @dataclass(frozen=True)
 class Judged:

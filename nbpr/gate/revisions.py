@@ -20,12 +20,16 @@ _WHOLE = "fetch the whole history: fetch-depth: 0 at actions/checkout, or git fe
 
 @dataclass(frozen=True)
 class Revisions:
-    """The commits of a gate. `base` is where the rules are, None where there is none; `start` is where head left it."""
+    """The commits of a gate. `base` is where the rules are, None where there is none; `start` is where head left it.
+
+    `is_whole` is whether it is about all that head has, and not about a change.
+    """
 
     head: str
     base: str | None
     start: str | None
     notes: tuple[str, ...] = ()
+    is_whole: bool = False
 
 
 def settle(repository: Repository, occasion: Occasion, remote: str | None, *, fetches: bool = True) -> Revisions:
@@ -36,6 +40,8 @@ def settle(repository: Repository, occasion: Occasion, remote: str | None, *, fe
     """
     reach = _Reach(repository, remote, occasion, fetches)
     head = reach.head()
+    if reach.is_whole():
+        return Revisions(head, head, head, is_whole=True)
     base, notes = reach.base(head)
     if base is None:
         return Revisions(head, None, None, (*notes, "there is no base: every notebook counts as new"))
@@ -79,7 +85,7 @@ class _Reach:
                 raise BadInput(f"--base {occasion.base}: there is no such commit", hint=hint)
             return found, ()
         name = occasion.base_branch or self._default()
-        if occasion.is_event and name is not None and name == occasion.branch and not occasion.pull:
+        if self._is_of_default(name):
             before = self._commit(occasion.before) if occasion.before else None
             gone = (f"what {name} was before the push is gone",) if occasion.before and before is None else ()
             return before, gone
@@ -88,7 +94,28 @@ class _Reach:
             found = self._commit(occasion.base_sha)
         if found is None and occasion.pull is not None:
             raise BadInput(f"the base branch {name} of pull request #{occasion.pull} cannot be had", hint=_WHOLE)
-        return found, ()
+        return self._before_merge(head, found), ()
+
+    def is_whole(self) -> bool:
+        """Whether it is by the clock, or by hand, and of the default branch: then there is no change to look at."""
+        occasion = self.occasion
+        return not occasion.brings_change and occasion.base is None and self._is_of_default(self._default())
+
+    def _is_of_default(self, name: str | None) -> bool:
+        """Whether an event is of the very branch that it would be held to."""
+        occasion = self.occasion
+        return occasion.is_event and name is not None and name == occasion.branch and not occasion.pull
+
+    def _before_merge(self, head: str, base: str | None) -> str | None:
+        """Base as it was for a pull request that was merged since the event, as one is whose job runs again.
+
+        It would have nothing left to be judged, and what was said of it would be said otherwise.
+        """
+        was = self.occasion.base_sha
+        if base is None or was is None or not self.repository.is_ancestor(head, base):
+            return base
+        before = self._commit(was)
+        return base if before is None or self.repository.is_ancestor(head, before) else before
 
     def start(self, base: str, head: str) -> str | None:
         found = self.repository.merge_base(base, head)
@@ -160,6 +187,9 @@ class _Reach:
         return None
 
     def _default(self) -> str | None:
+        """The default branch: an event says it, and in its job neither the remote may be asked nor the clone know."""
+        if self.occasion.default_branch is not None:
+            return self.occasion.default_branch
         branches = Branches(self.repository, self.remote)
         if not self.fetches:
             return branches.known_default()

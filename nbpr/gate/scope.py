@@ -16,7 +16,7 @@ from typing import Any
 from nbpr.config import Config
 from nbpr.errors import BadInput
 from nbpr.findings import Finding
-from nbpr.gate.result import Change
+from nbpr.gate.result import EVERY, Change
 from nbpr.gate.revisions import Revisions
 from nbpr.gate.rules import Settings, workings
 from nbpr.git.changes import FileChange, changes
@@ -117,7 +117,7 @@ class _Looking:
                 continue
             why = self._why(path, loose) or (f"{installed} changed" if installed else None)
             if why or every:
-                yield Subject(path, path, "affected", why or "every notebook is looked at")
+                yield Subject(path, path, "affected", why or EVERY)
 
     def _is_run(self, path: str) -> bool:
         return path.startswith(self._rules.config.runs.rstrip("/") + "/")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from nbpr.findings import Finding
-from nbpr.gate.result import GateResult, Judged
+from nbpr.gate.result import EVERY, GateResult, Judged
 from nbpr.render import escape, gatesummary, judgement
 from nbpr.render.blocks import ICONS
 from nbpr.render.report import Report
@@ -39,7 +39,9 @@ def notes(result: GateResult) -> Iterator[str]:
         yield f"Skipped {result.skipped}: nothing was looked at."
     elif not result.notebooks:
         yield "No notebook changed, and none hangs on what did."
-    yield from (f"{each.path}: {each.verdict}; {each.why}" for each in result.notebooks if each.why)
+    elif any(each.why == EVERY for each in result.notebooks):
+        yield "Every notebook is looked at, changed or not."
+    yield from (f"{each.path}: {each.verdict}; {each.why}" for each in result.notebooks if each.why not in ("", EVERY))
     yield from result.notes
 
 

@@ -126,5 +126,7 @@ def _warnings(notebooks: Sequence[Judged], room: int) -> str:
 
 
 def _commits(result: GateResult) -> str:
+    if result.skipped:
+        return ""
     since = f" since {escape.code_span(result.base[:12])}" if result.base else ""
     return f"Judged {escape.code_span(result.head[:12])}{since}."

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from nbpr.checks.reproduce import CHECKED
 from nbpr.findings import Finding
-from nbpr.gate.result import GateResult, Judged
+from nbpr.gate.result import EVERY, GateResult, Judged
 from nbpr.render import escape
 from nbpr.render.report import Link, Report, ScrapRow
 
@@ -56,6 +56,7 @@ def heading(result: GateResult) -> str:
 
 def report(judged: Judged, *, links: Sequence[Link] = (), title: str = "") -> Report:
     """One notebook as the report that review pages are made of."""
+    is_affected = judged.change == "affected" and judged.why != EVERY
     return Report(
         title=title,
         verdict=judged.verdict,
@@ -64,7 +65,7 @@ def report(judged: Judged, *, links: Sequence[Link] = (), title: str = "") -> Re
         scraps=scraps(judged),
         runs=({"role": "gate", **judged.run},) if judged.run is not None else (),
         links=tuple(links),
-        notes=("looked at since something changed that its run reads",) if judged.change == "affected" else (),
+        notes=("looked at since something changed that its run reads",) if is_affected else (),
         checks=judged.checks,
     )
 

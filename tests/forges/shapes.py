@@ -36,8 +36,8 @@ class Shapes:
         schema = _request_schema(operation)
         return self._compared(f"{method} {path}", schema, body, required=True, closed=True) if schema else None
 
-    def reply(self, method: str, path: str, status: int, data: Any) -> str | None:
-        """What is wrong with an answer, or None."""
+    def reply(self, method: str, path: str, status: int, data: Any, *, closed: bool = False) -> str | None:
+        """What is wrong with an answer, or None; if `closed`, that it holds what the description does not know, too."""
         operation = self._operation(method, path)
         if operation is None or data is None or status >= 400:
             return None
@@ -45,7 +45,7 @@ class Shapes:
         response = self._resolved(found)
         schema = response.get("schema") or response.get("content", {}).get("application/json", {}).get("schema")
         return (
-            self._compared(f"{method} {path} {status}", schema, data, required=False, closed=False) if schema else None
+            self._compared(f"{method} {path} {status}", schema, data, required=False, closed=closed) if schema else None
         )
 
     def _operation(self, method: str, path: str) -> dict[str, Any] | None:

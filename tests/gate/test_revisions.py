@@ -106,6 +106,40 @@ def test_a_push_to_the_default_branch(there: Repository) -> None:
     assert "is gone" in gone.notes[0]
 
 
+def test_a_schedule_of_the_default_branch_is_about_all_that_it_has(there: Repository) -> None:
+    timed = {"head": sha(there, "main"), "is_event": True, "brings_change": False, "default_branch": "main"}
+    found = settle(there, **timed, branch="main")
+    assert (found.base, found.start, found.is_whole) == (found.head, found.head, True)
+    by_hand = settle(there, **{**timed, "head": sha(there, "topic")}, branch="topic")
+    assert (by_hand.base, by_hand.start, by_hand.is_whole) == (sha(there, "main"), sha(there, "main~1"), False)
+    assert not settle(there, **timed, branch="main", base="main~1").is_whole
+
+
+def test_the_default_branch_is_the_one_that_the_event_says(there: Repository, tmp_path: Path) -> None:
+    """A job's clone may remember none, and the remote of a private repository does not tell without a token."""
+    git(there.root, "switch", "-q", "--detach", "topic")
+    git(there.root, "branch", "-q", "-D", "main", "topic")
+    git(there.root, "update-ref", "-d", "refs/remotes/origin/HEAD")
+    git(there.root, "remote", "set-url", "origin", str(tmp_path / "gone"))
+    pushed = {"head": sha(there, "HEAD"), "branch": "topic", "is_event": True}
+    with pytest.raises(BadInput, match="which branch is the base"):
+        settle(there, **pushed)
+    assert settle(there, **pushed, default_branch="main").base == sha(there, "origin/main")
+
+
+def test_a_pull_request_that_was_merged_since_its_event(there: Repository) -> None:
+    before, head = sha(there, "main"), sha(there, "topic")
+    asked = {"base_branch": "main", "head": head, "pull": 7, "is_event": True}
+    git(there.root, "switch", "-q", "main")
+    git(there.root, "merge", "-q", "--no-ff", "-m", "merge", "topic")
+    git(there.root, "push", "-q", "origin", "main")
+    found = settle(there, **asked, base_sha=before)
+    assert (found.base, found.start) == (before, sha(there, f"{before}~1"))
+    merged = sha(there, "main")
+    assert settle(there, **asked, base_sha=merged).base == merged
+    assert settle(there, **asked, base_sha="1" * 40).base == merged
+
+
 def test_a_base_branch_that_is_gone(there: Repository) -> None:
     asked = {"base_branch": "gone", "head": sha(there, "topic"), "pull": 7, "is_event": True}
     assert settle(there, **asked, base_sha=sha(there, "main~1")).base == sha(there, "main~1")
