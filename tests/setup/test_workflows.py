@@ -238,7 +238,7 @@ def run(job: dict[str, Any], remote: Path, folder: Path, *, event: str = "pull_r
         "github.repository": remote.name,
         "github.event.pull_request.head.sha || github.sha": head if pull else base,
         "github.event.pull_request.base.sha || github.sha": base,
-        "github.event.pull_request.base.ref || github.event.repository.default_branch": "main",
+        "github.event.pull_request.base.ref || github.event.repository.default_branch || github.ref_name": "main",
         "github.ref": "refs/heads/more" if pull else "refs/heads/main",
         "github.token": "a-token",
     }
