@@ -47,7 +47,7 @@ class Posting:
     shown: Range | None = None
     notes: list[str] = field(default_factory=list)
     _is_pending: bool = False
-    _refused: set[str] = field(default_factory=set)
+    _refused: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def pending(self) -> None:
@@ -70,6 +70,10 @@ class Posting:
             state: str = "success" if each.verdict == "passed" else "failure"
             self._status(_status(f"{CONTEXT}: {each.path}"[:200], state, words.of_one(each)))
         self._status(_status(CONTEXT, "success" if result.verdict == "passed" else "failure", words.summary(result)))
+        if self._refused:
+            # In one line, and the same reason once: it is followed by which request it was.
+            why = "; ".join(dict.fromkeys(said.rpartition(" (")[0] or said for said in self._refused.values()))
+            self.notes.append(f"{', and '.join(self._refused)}: {why}")
 
     def _comment(self, result: GateResult) -> None:
         if self.pull is None or not self.settings.comment:
@@ -108,8 +112,7 @@ class Posting:
         try:
             work()
         except NotAllowed as error:
-            self._refused.add(otherwise)
-            self.notes.append(f"{otherwise}: {error.message}")
+            self._refused[otherwise] = error.message
 
 
 def _status(context: str, state: str, description: str) -> Status:
