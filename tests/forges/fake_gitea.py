@@ -50,6 +50,8 @@ class FakeGitea(FakeForge):
 
     def _of(self, repo: Repo, method: str, rest: str, query: Mapping[str, str], body: Any, login: str) -> Reply:
         self._notice(repo)
+        if repo.settings.get("private") and login in repo.readers and rest.startswith(("/pulls", "/issues")):
+            return _wrong(404, "not found")  # the token of a fork's job reads code, and besides what everybody may
         asked = f"{method} {rest}"
         if asked == "GET ":
             return Reply(200, self._repo(repo))

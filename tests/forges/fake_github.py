@@ -50,6 +50,8 @@ class FakeGithub(FakeForge):
 
     def _of(self, repo: Repo, method: str, rest: str, query: Mapping[str, str], body: Any, login: str) -> Reply:
         self._notice(repo)
+        if method != "GET" and login in self.apps & repo.readers:
+            return _wrong(403, "Resource not accessible by integration")
         asked = f"{method} {rest}"
         if asked == "GET ":
             return Reply(200, self._repo(repo))

@@ -18,10 +18,14 @@ from nbpr.forges import Forge, Opening, bring_up_to_date, forge_for
 from nbpr.git.branches import Branches
 from nbpr.git.repository import Repository
 from tests.conftest import git
+from tests.forges.fake_forgejo import FakeForgejo
 from tests.forges.fake_gitea import FakeGitea
 from tests.forges.fake_github import FakeGithub
 from tests.forges.gitea_server import Gitea
 from tests.forges.serving import FakeForge, serving
+
+#: The fakes by the names of the forges.
+FAKES: dict[str, type[FakeForge]] = {"gitea": FakeGitea, "forgejo": FakeForgejo, "github": FakeGithub}
 
 #: Everybody in these tests: the token's owner, and somebody else.
 ME, OTHER = "ada", "bob"
@@ -101,9 +105,10 @@ def local(folder: Path) -> Iterator[Place]:
 
 
 @contextmanager
-def fake(kind: str, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Place]:
+def fake(name: str, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Place]:
     """A fake forge with one repository, `ada/x`, and the environment that a person has."""
-    make = FakeGitea if kind == "gitea" else FakeGithub
+    make = FAKES[name]
+    kind = make.kind
     with serving(make, folder / "server") as served:
         served.user(ME, TOKEN)
         served.user(OTHER, OTHERS_TOKEN)

@@ -1,4 +1,4 @@
-"""One contract, every forge: the local one, a fake Gitea, a fake GitHub, and a real Gitea where there is a binary."""
+"""One contract, every forge: the local one, fakes of Gitea, Forgejo and GitHub, a real Gitea if there is a binary."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tests.forges.places import Place
     params=[
         "local",
         "fake gitea",
+        pytest.param("fake forgejo", marks=[pytest.mark.soak]),  # all but Gitea's; the gate's events have it each time
         "fake github",
         pytest.param("real gitea", marks=[pytest.mark.slow]),
     ]
