@@ -23,6 +23,7 @@ def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repo
     """A copy of the project, on a branch `topic`; runs that were made in another copy are proven here too."""
     monkeypatch.setenv("HOME", str(made / "home"))
     monkeypatch.setenv("NBPR_CACHE_DIR", str(made / "cache"))
+    monkeypatch.setenv("MPLCONFIGDIR", str(made / "home/mpl"))  # kernels have it, so runs hang on it
     shutil.copytree(made / "remote.git", tmp_path / "remote.git")
     root = tmp_path / "checkout"
     git(tmp_path, "clone", "-q", str(tmp_path / "remote.git"), str(root))

@@ -60,7 +60,7 @@ def make(folder: Path) -> Path:
     home.mkdir()
     files: dict[str, bytes | str] = {path(name): source(f"# {name}\n") for name in NAMES}
     files |= {"pyproject.toml": SETTINGS, "src/rules.py": "limit = 3\n"}
-    with environment(HOME=str(home), NBPR_CACHE_DIR=str(cache)):
+    with environment(HOME=str(home), NBPR_CACHE_DIR=str(cache), MPLCONFIGDIR=str(home / "mpl")):
         root = folder / "first"
         root.mkdir()
         git(root, "init", "-q", "-b", "main")
