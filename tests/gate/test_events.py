@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,10 +84,13 @@ def test_a_pull_request_is_opened_synchronised_and_merged(place: Hosted) -> None
     # Closed, it is left as it is; and so it is when one of its jobs is run again, or somebody labels it.
     place.merge(number)
     place.fake.reset()
-    for action in ("closed", "labeled"):
-        for told in place.jobs(place.of_pull(number, action)):
+    closed = place.of_pull(number, "closed")
+    for event in (closed, place.of_pull(number, "labeled")):
+        for told in place.jobs(event):
             assert (told.code, told.verdicts, told.executed) == (0, {}, [])
             assert "Skipped since the pull request is closed: nothing was looked at." in told.summary
+    assert place.job(closed, "--dry-run").out == "nothing is looked at, since the pull request is closed\n"
+    assert "left as it is, since nothing was looked at" in place.job(closed, "--write-baseline").err
     assert place.fake.requests == []
     assert place.again(synchronised).commits == (base, green)
     assert len(place.states) == 2
@@ -130,6 +134,9 @@ def test_a_fork_s_pull_request_where_the_token_may_only_read(place: Hosted) -> N
     texts = [text.encode() for one in everything for text in (one.out, one.err, one.summary)]
     texts += [file.read_bytes() for file in place.folder.glob("artifact-*/**/*") if file.is_file()]
     assert not [text for text in texts if TOKEN.encode() in text or b"open-sesame-42" in text]
+    place.repo.pulls[number]["state"] = "closed"
+    over = replace(place.of_pull(number, "closed"), name="pull_request_target")
+    assert place.job(over, "--json", "--post").code == 0  # nothing of the fork's is run, so there is nothing to refuse
 
 
 @mostly("gitea")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
@@ -13,6 +15,7 @@ from nbpr.cli import main
 from nbpr.forges import http
 from nbpr.gate import posting
 from nbpr.git.repository import Repository
+from tests.cijobs import pull_request
 from tests.conftest import git
 from tests.forges.conftest import gitea  # noqa: F401 - the fixture of a real server
 from tests.forges.gitea_server import Gitea
@@ -60,6 +63,16 @@ def jobs(place: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any)
     return first, second, found
 
 
+def made_up(told: dict[str, Any], real: dict[str, Any]) -> list[str]:
+    """The members of a payload of these tests, at any depth, that the real one does not have."""
+    found = [name for name in told if name not in real]
+    for name, one in told.items():
+        other = real.get(name)
+        if isinstance(one, dict) and isinstance(other, dict):
+            found += [f"{name}.{each}" for each in made_up(one, other)]
+    return found
+
+
 def told(place: Any, sha: str) -> tuple[list[str], list[str]]:
     """The states that the required status had, oldest first, and the comments' bodies."""
     statuses = place.by_api("GET", f"/statuses/{sha}?sort=oldest")
@@ -99,4 +112,16 @@ def test_from_red_to_green(
     assert renewed[0] != comments[0]
 
     assert jobs(place, tmp_path, monkeypatch, capsys)[:2] == (0, 0)
+    assert told(place, mended) == (["success"], renewed)
+
+    pull = place.by_api("GET", "/pulls/1")
+    assert made_up(pull_request("gitea"), pull) == []
+    for _ in range(50):  # it looks at what was pushed when it comes to it
+        with suppress(HTTPError):
+            place.by_api("POST", "/pulls/1/merge", {"Do": "merge"})
+            break
+        time.sleep(0.2)
+    assert place.by_api("GET", "/pulls/1")["merged"]
+    first, second, found = jobs(place, tmp_path, monkeypatch, capsys)
+    assert (first, second, found["skipped"]) == (0, 0, "since the pull request is closed")
     assert told(place, mended) == (["success"], renewed)
