@@ -54,7 +54,7 @@ forges.remarks forges.status
 git.pushed
 git.staging
 git.checkout
-git.branches git.changes
+git.branches git.changes git.states
 git.tracked setup.hooks runs.presence
 git.worktrees
 git.repository

@@ -40,6 +40,9 @@ QUIET = (
 
 NOTHING = "0" * 40
 
+#: The modes of plain files.
+FILES = ("100644", "100755")
+
 #: The git commands that write something that outlives them.
 _WRITES = frozenset(
     """hash-object read-tree update-index write-tree commit-tree update-ref push fetch worktree clone checkout

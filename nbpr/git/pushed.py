@@ -6,7 +6,7 @@ for everybody who fetches it, whatever a later commit does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +14,8 @@ from nbpr.errors import BadInput
 from nbpr.findings import Finding
 from nbpr.git.objects import NOTHING
 from nbpr.git.repository import Repository
-from nbpr.git.staging import FILES, read_blobs
+from nbpr.git.staging import read_blobs
+from nbpr.git.states import states
 from nbpr.notebooks import allowlist
 from nbpr.notebooks.content import Content
 
@@ -89,11 +90,8 @@ class Pushed:
         for update in self.updates:
             known = [f"--remotes={self.remote}" if self.remote else "--remotes"]
             words = (update.new, "--not", *([update.old] if update.old else []), *known)
-            commits = self.repository.run("rev-list", *words).stdout
-            shown = ("diff-tree", "--stdin", "-r", "--root", "-c", "-z", "--raw", "--no-renames", "--", "*.ipynb")
-            said = self.repository.run(*shown, stdin=commits).stdout.decode("utf-8", "surrogateescape")
-            for commit, path, sha in _states(said.split("\0")):
-                found.setdefault((path, sha), commit)
+            for state in states(self.repository, self.repository.git("rev-list", *words).split()):
+                found.setdefault((state.path, state.sha), state.commit)
         return found
 
     @cached_property
@@ -112,17 +110,3 @@ def _of_pre_commit(environ: Mapping[str, str]) -> tuple[str, str | None]:
     """The commits that pre-commit names: both, or of a branch that is all new only the branch."""
     new = environ.get("PRE_COMMIT_TO_REF") or environ.get("PRE_COMMIT_LOCAL_BRANCH") or "HEAD"
     return new, environ.get("PRE_COMMIT_FROM_REF")
-
-
-def _states(parts: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """Commit, path and blob of each file that `git diff-tree --stdin -c -z --raw` tells of."""
-    commit, rest = "", iter(parts)
-    for part in rest:
-        if not part.startswith(":"):
-            commit = part
-            continue
-        parents = len(part) - len(part.lstrip(":"))
-        facts = part[parents:].split(" ")
-        mode, sha, path = facts[parents], facts[2 * parents + 1], next(rest)
-        if mode in FILES and path.endswith(".ipynb"):
-            yield commit, path, sha

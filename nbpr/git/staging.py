@@ -16,15 +16,13 @@ from nbpr.config import Config
 from nbpr.errors import Conflict
 from nbpr.findings import Finding
 from nbpr.git.attributes import DRIVER
-from nbpr.git.objects import Entry
+from nbpr.git.objects import FILES, Entry
 from nbpr.git.repository import Repository
 from nbpr.git.tracked import Tracked, has_filter
 from nbpr.notebooks import allowlist, notebook
 from nbpr.notebooks.content import Content
 from nbpr.process import Completed, ProcessFailed
 
-#: The modes of plain files.
-FILES = ("100644", "100755")
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _ABSENT = "git does not have what is staged"
 
