@@ -13,7 +13,7 @@ from nbpr.config import Config
 from nbpr.engines import Progress, stem
 from nbpr.errors import BadInput
 from nbpr.findings import Finding
-from nbpr.gate import revisions, rules, scope
+from nbpr.gate import leaks, revisions, rules, scope
 from nbpr.gate.judging import Case, Sides, judge
 from nbpr.gate.occasion import Occasion
 from nbpr.gate.result import GateResult, Judged
@@ -88,8 +88,9 @@ def run(repository: Repository, wanted: Wanted, watcher: Watcher) -> GateResult:
         skipped = asked_to_skip(repository, wanted.occasion, ground)
         if skipped.skipped:
             return skipped
+        leaked = leaks.find(repository, ground.at, ground.rules, ground.theirs)
         judged = _judged(cases(repository, ground), ground.rules.config, watcher)
-    return result(ground, judged, skipped.findings)
+    return result(ground, judged, (*skipped.findings, *leaked))
 
 
 def result(ground: Ground, judged: Iterable[Judged], findings: Iterable[Finding]) -> GateResult:

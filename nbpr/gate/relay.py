@@ -13,7 +13,7 @@ from pathlib import Path
 from nbpr.checks import at_levels
 from nbpr.errors import BadInput
 from nbpr.findings import Finding, verdict
-from nbpr.gate import accepted, gate, judging, leavings
+from nbpr.gate import accepted, gate, judging, leaks, leavings
 from nbpr.gate.gate import Wanted, Watcher
 from nbpr.gate.judging import Case
 from nbpr.gate.leavings import Leavings, Told
@@ -41,10 +41,11 @@ def run(repository: Repository, wanted: Wanted, folder: Path, watcher: Watcher) 
         skipped = gate.asked_to_skip(repository, wanted.occasion, ground)
         if skipped.skipped:
             return skipped
+        leaked = leaks.find(repository, ground.at, ground.rules, ground.theirs)
         notebooks = [_relayed(case, told) for case in gate.cases(repository, ground)]
     for each in notebooks:
         watcher.judged(each)
-    return gate.result(ground, notebooks, skipped.findings)
+    return gate.result(ground, notebooks, (*skipped.findings, *leaked))
 
 
 def _relayed(case: Case, told: Leavings) -> Judged:

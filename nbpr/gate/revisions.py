@@ -14,6 +14,8 @@ from nbpr.git.repository import NOTHING, Repository
 
 #: How many commits more are asked for, before all of them are.
 _STEPS = (50, 500)
+#: How many commits on the way to head are wanted at most.
+_MOST = 1_000
 
 _WHOLE = "fetch the whole history: fetch-depth: 0 at actions/checkout, or git fetch --unshallow"
 
@@ -119,20 +121,35 @@ class _Reach:
 
     def start(self, base: str, head: str) -> str | None:
         found = self.repository.merge_base(base, head)
-        if found is not None or not self._is_cut or not self._may_fetch:
+        if not self._is_cut or not self._may_fetch or self._is_whole(base, found, head):
             return found
         assert self.remote is not None
         try:
             for count in _STEPS:
                 self.repository.fetch_history(self.remote, base, head, how=f"--deepen={count}")
                 found = self.repository.merge_base(base, head)
-                if found is not None or not self._is_cut:
+                if not self._is_cut or self._is_whole(base, found, head):
                     return found
+            if found is not None:
+                return found
             self.repository.fetch_history(self.remote, base, head, how="--unshallow")
         except (OutOfReach, NotAllowed, BadInput) as error:
+            if found is not None:
+                return found
             message = f"where head left its base is not known in this clone: {error.message}"
             raise BadInput(message, hint=_WHOLE) from None
         return self.repository.merge_base(base, head)
+
+    def _is_whole(self, base: str, start: str | None, head: str) -> bool:
+        """Whether the commits on the way to head are known here, those of branches that were merged into it too.
+
+        Where one of them joins two of them, one side may be of base's history, which ends too early here to tell.
+        """
+        if start is None:
+            return False
+        way = self.repository.only_in(head, base, start, most=_MOST)
+        joins = (parents for parents in way.values() if sum(parent in way for parent in parents) > 1)
+        return self.repository.cut_commits.isdisjoint(way) and next(joins, None) is None
 
     @property
     def _may_fetch(self) -> bool:

@@ -186,6 +186,14 @@ class Objects:
         parts = listed.split("\0")
         return [_commit(parts[at : at + 5]) for at in range(0, len(parts) - 4, 5)]
 
+    def only_in(self, head: str, *others: str, most: int) -> dict[str, tuple[str, ...]]:
+        """The commits that are reachable from `head` and from none of the others, with their parents.
+
+        The newest come first, and `most` at most.
+        """
+        listed = self.git("rev-list", "--parents", f"--max-count={most}", head, "--not", *others)
+        return {sha: tuple(parents) for sha, *parents in map(str.split, listed.splitlines())}
+
     def checked_out(self) -> dict[str, Path]:
         """Branches that are checked out somewhere, and where."""
         found: dict[str, Path] = {}
@@ -261,6 +269,14 @@ class Objects:
         """The content of a blob."""
         data: bytes = self._objects.get_object_data(sha)[3]
         return data
+
+    def size_of_blob(self, sha: str) -> int | None:
+        """How many bytes a blob has; None if git does not have it here."""
+        try:
+            size: int = self._objects.get_object_header(sha)[2]
+        except ValueError:
+            return None
+        return size
 
     def entries(self, commit: str, *paths: str) -> list[Entry]:
         """Every file of `commit`, or those below `paths`."""

@@ -160,6 +160,12 @@ class Repository(Objects):
         """Whether history ends here before its beginning."""
         return self.git("rev-parse", "--is-shallow-repository") == "true"
 
+    @property
+    def cut_commits(self) -> frozenset[str]:
+        """The commits at which the history of a shallow clone ends: they have parents, which are not here."""
+        place = self.common_dir / "shallow"
+        return frozenset(place.read_text(encoding="ascii").split()) if place.is_file() else frozenset()
+
     def publish(self, remote: str | None, updates: Iterable[RefUpdate], why: str = "nbpr") -> None:
         """Move several refs together or not at all: on the remote, or here where there is none; the reflog says `why`.
 
