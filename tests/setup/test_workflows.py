@@ -127,7 +127,9 @@ def test_the_job_that_posts_has_nothing_of_the_pull_request_and_runs_whatever_ca
     assert "requirements.txt" not in str(post)
     handed = next(step for step in judge["steps"] if step["name"] == "Hand it over")
     assert "always()" in handed["if"]
-    assert handed["with"]["path"] == "gate-out"
+    assert handed["with"] == {"name": "nbpr-gate", "path": "gate-out", "include-hidden-files": True}
+    assert post["steps"][-1]["name"] == "Post"
+    assert "always()" in post["steps"][-1]["if"]
 
 
 @pytest.mark.parametrize("forge", [*TWO, *SINGLE])
