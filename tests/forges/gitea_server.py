@@ -51,6 +51,7 @@ TYPE = channel
 ISSUE_INDEXER_TYPE = db
 [actions]
 ENABLED = {actions}
+DEFAULT_ACTIONS_URL = self
 [cron]
 ENABLED = false
 [log]
@@ -62,10 +63,13 @@ ROOT_PATH = {folder}/log
 #: What a token for nbpr may do, as docs/forges.md says.
 SCOPES = "write:repository,write:issue,read:user"
 
+#: What NBPR_TEST_GITEA names; read before a test begins, since tests do not see such variables.
+_NAMED = os.environ.get("NBPR_TEST_GITEA")
+
 
 def binary() -> str | None:
     """The Gitea to test with: NBPR_TEST_GITEA, else the one on PATH."""
-    return os.environ.get("NBPR_TEST_GITEA") or shutil.which("gitea")
+    return _NAMED or shutil.which("gitea")
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,11 @@ class Gitea:
 
     def api(self, method: str, path: str, body: Any = None, token: str | None = None) -> Any:
         """One request of the administrator's (or somebody else's), with its JSON."""
+        data = self.text(path, method, body, token)
+        return json.loads(data) if data else None
+
+    def text(self, path: str, method: str = "GET", body: Any = None, token: str | None = None) -> str:
+        """The same, as it is answered."""
         request = urllib.request.Request(
             f"{self.root}/api/v1{path}",
             method=method,
@@ -86,8 +95,7 @@ class Gitea:
             headers={"Authorization": f"token {token or self.admin}", "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
-            data = answer.read()
-        return json.loads(data) if data else None
+            return str(answer.read().decode("utf-8", "replace"))
 
 
 @contextmanager

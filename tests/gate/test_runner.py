@@ -21,11 +21,16 @@ from nbpr.git.repository import Repository
 from tests.conftest import git
 from tests.forges import gitea_server
 from tests.forges.gitea_server import Gitea
-from tests.gate.workshop import commit, path, source
+from tests.gate.workshop import SETTINGS, commit, path, source
 
 pytestmark = [pytest.mark.kernel, pytest.mark.slow]
 
-WORKFLOW = Path(__file__).parents[2] / "ci" / "gitea-single.yml"
+SINGLE = Path(__file__).parents[2] / "ci" / "gitea-single.yml"
+TWO = SINGLE.with_name("gitea.yml")
+
+#: The variable that names a folder with clones of the actions which the workflow of two jobs uses, by their names.
+ACTIONS = os.environ.get("NBPR_TEST_ACTIONS")
+_USED = re.compile(r"uses: actions/([\w-]+)(?:/[\w/-]+)?@(\S+)")
 
 #: How long a job may take to be seen, run and told of.
 PATIENCE = 240
@@ -74,15 +79,18 @@ def until(found: Callable[[], Any], what: str) -> Any:
     raise AssertionError(f"{what}: not within {PATIENCE} s")
 
 
-@pytest.mark.skipif(
+NEEDS = pytest.mark.skipif(
     gitea_server.binary() is None or shutil.which("act_runner") is None, reason="no Gitea, or no act_runner, on PATH"
 )
+
+
+@NEEDS
 def test_a_pull_request_is_judged_by_the_workflow(project: Repository, made: Path, tmp_path: Path) -> None:
     with gitea_server.running(tmp_path / "gitea", actions=True) as gitea:
         gitea.api("POST", "/user/repos", {"name": "x", "default_branch": "main"})
         url = gitea.root.replace("://", f"://boss:{gitea.admin}@") + "/boss/x.git"
         git(project.root, "switch", "-q", "main")
-        commit(project, {".gitea/workflows/nbpr.yml": here(WORKFLOW.read_text())}, "the gate")
+        commit(project, {".gitea/workflows/nbpr.yml": here(SINGLE.read_text())}, "the gate")
         git(project.root, "push", "-q", url, "main")
         git(project.root, "switch", "-q", "-C", "topic")
         with runner(gitea, tmp_path / "runner", made / "home"):
@@ -114,3 +122,104 @@ def settled(gitea: Gitea, sha: str) -> str:
 
 def comments(gitea: Gitea) -> list[str]:
     return [one["body"] for one in gitea.api("GET", "/repos/boss/x/issues/1/comments")]
+
+
+def publish(gitea: Gitea, workflow: str, source: Path, folder: Path) -> None:
+    """Put the actions that a workflow uses into the Gitea, where a runner looks for them: of each its one commit."""
+    gitea.api("POST", "/orgs", {"username": "actions"})
+    for name, tag in sorted(set(_USED.findall(workflow))):
+        gitea.api("POST", "/orgs/actions/repos", {"name": name, "default_branch": "main"})
+        gitea.api("PATCH", f"/repos/actions/{name}", {"has_actions": False})  # it has workflows of its own
+        place = folder / name
+        place.mkdir(parents=True)
+        git(place, "init", "-q", "--bare")
+        git(place, "fetch", "-q", "--depth", "1", (source / name).resolve().as_uri(), tag)
+        ada = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+        sha = git(place, *ada, "commit-tree", "FETCH_HEAD^{tree}", "-m", tag)
+        url = gitea.root.replace("://", f"://boss:{gitea.admin}@") + f"/actions/{name}.git"
+        git(place, "push", "-q", url, f"{sha}:refs/heads/main", f"{sha}:refs/tags/{tag}")
+
+
+#: A cell that looks for tokens in its environment, and in those of the processes that it comes from, up to the runner.
+LOOKING = """import os
+from pathlib import Path
+
+seen, pid, count = set(os.environ), os.getpid(), 0
+while pid > 1 and b"act_runner" not in (Path("/proc") / str(pid) / "cmdline").read_bytes():
+    try:
+        entries = (Path("/proc") / str(pid) / "environ").read_bytes().split(bytes(1))
+        seen |= {entry.split(b"=")[0].decode() for entry in entries}
+    except PermissionError:
+        pass
+    status = (Path("/proc") / str(pid) / "status").read_text()
+    pid, count = int(status.split("PPid:")[1].split()[0]), count + 1
+tokens = sorted(name for name in seen if "TOKEN" in name or "SECRET" in name)
+print("the runner" if pid > 1 else "nothing", "above", count > 3, "tokens:", tokens)
+"""
+
+#: A step of a pull request's own, which makes what the first job hands over say that all is well.
+FORGING = """      - name: Forge
+        if: ${{ always() }}
+        run: |
+          python3 - <<'END'
+          import json
+          told = json.load(open("gate-out/gate.json"))
+          told.update(verdict="passed", findings=[])
+          for one in told["notebooks"]:
+              one.update(verdict="passed", findings=[each for each in one["findings"] if each["level"] == "note"])
+          json.dump(told, open("gate-out/gate.json", "w"))
+          END
+
+"""
+
+
+@NEEDS
+@pytest.mark.soak
+@pytest.mark.skipif(not ACTIONS, reason="no actions to test with: name a folder of their clones in NBPR_TEST_ACTIONS")
+def test_a_pull_request_is_judged_by_the_workflow_of_two_jobs(project: Repository, made: Path, tmp_path: Path) -> None:
+    """Red, then green and from the cache; no token where notebooks run, and what is forged is not believed."""
+    place, workflow = ".gitea/workflows/nbpr.yml", here(TWO.read_text())
+    with gitea_server.running(tmp_path / "gitea", actions=True) as gitea:
+        publish(gitea, workflow, Path(str(ACTIONS)), tmp_path / "actions")
+        gitea.api("POST", "/user/repos", {"name": "x", "default_branch": "main"})
+        url = gitea.root.replace("://", f"://boss:{gitea.admin}@") + "/boss/x.git"
+        git(project.root, "switch", "-q", "main")
+        main = commit(project, {place: workflow}, "the gate")
+        with runner(gitea, tmp_path / "runner", made / "home"):
+            git(project.root, "push", "-q", url, "main")
+            assert settled(gitea, main) == "success"
+            assert f"Cache saved with key: nbpr-runs-{main}" in log_of(gitea, main, "judge")
+
+            git(project.root, "switch", "-q", "-C", "topic")
+            forged = workflow.replace("      - name: Save the cache", FORGING + "      - name: Save the cache")
+            hidden = "notebooks/.own/look.ipynb"
+            bad = {place: forged, path("low"): source("# low\n", 0.1), hidden: source(LOOKING)}
+            red = commit(project, bad)
+            git(project.root, "push", "-q", url, "topic")
+            gitea.api("POST", "/repos/boss/x/pulls", {"head": "topic", "base": "main", "title": "A change"})
+            assert settled(gitea, red) == "failure"
+            (first,) = comments(gitea)
+            assert "below min 0.5" in first
+            assert "the runner above True tokens: []" in first
+            judged = log_of(gitea, red, "judge")
+            assert f"Cache restored from key: nbpr-runs-{main}" in judged
+            assert "Cache saved" not in judged
+
+            settings = SETTINGS.replace("min = 0.5", "min = 0.6")
+            good = {place: workflow, path("low"): git(project.root, "show", f"main:{path('low')}") + "\n"}
+            green = commit(project, {**good, "pyproject.toml": settings})
+            git(project.root, "push", "-q", url, "topic")
+            assert settled(gitea, green) == "success"
+            (second,) = comments(gitea)
+            assert "below min 0.5" not in second
+            judged = log_of(gitea, green, "judge")
+            assert f"{path('shaky')}: passed, proven before" in judged
+            assert hidden in second
+
+
+def log_of(gitea: Gitea, sha: str, name: str) -> str:
+    """What a job printed that was carried out for a commit: a push to a branch of its own has a run that skips all."""
+    runs = gitea.api("GET", f"/repos/boss/x/actions/runs?head_sha={sha}")["workflow_runs"]
+    jobs = [job for run in runs for job in gitea.api("GET", f"/repos/boss/x/actions/runs/{run['id']}/jobs")["jobs"]]
+    (number,) = [job["id"] for job in jobs if job["name"] == name and job.get("conclusion") != "skipped"]
+    return gitea.text(f"/repos/boss/x/actions/jobs/{number}/logs")
