@@ -34,7 +34,11 @@ def fork(client: Client, repo: str, login: str, size: Mapping[str, int], *, make
             return _ready(client, str(answer.data["full_name"]))
         if answer.status != 409:
             return None
-    return _of(client, repo, login, size)
+        # Another command of ours may have made it meanwhile; under the other name it would be a second one.
+        found = _of(client, repo, login, size)
+        if found is not None:
+            return found
+    return None
 
 
 def _of(client: Client, repo: str, login: str, size: Mapping[str, int]) -> str | None:

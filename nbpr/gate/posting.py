@@ -97,6 +97,8 @@ class Posting:
         pull, shown = self.pull, self.shown
         if pull is None or shown is None or not self.settings.inline or pull.head_sha != self.head:
             return
+        if result.skipped:  # nothing is known of what was said before
+            return
         remarks = remarking.remarks(result, shown, self.settings.inline)
         with step("remarks"):
             self._tried(lambda: self.forge.remark(pull, remarks), "the diff gets no remarks")

@@ -123,7 +123,8 @@ class FakeGitea(FakeForge):
     def _fork(self, repo: Repo, body: Any, login: str) -> Reply:
         if not self.takes_forks:
             return _wrong(403, "user is not allowed to create repositories")
-        made = self.fork(repo, login, body.get("name"))
+        is_there = any(one.owner == login for one in self.forks(repo))
+        made = None if is_there else self.fork(repo, login, body.get("name"))
         if made is None:
             return _wrong(409, f"repository is already forked by user [uname: {login}]")
         return Reply(202, self._repo(made))

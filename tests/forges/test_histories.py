@@ -180,7 +180,7 @@ def test_what_is_forced_would_be_seen(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("seed", range(2))
 def test_some_random_histories(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    lived(tmp_path / "place", seed, 6, monkeypatch)
+    lived(tmp_path / "place", seed, 4, monkeypatch)
 
 
 @pytest.mark.soak

@@ -386,7 +386,7 @@ def at_once(place: Place, folder: Path, count: int, clones: int) -> list[dict[st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("clones", [1, 4])
+@pytest.mark.parametrize("clones", [pytest.param(1, marks=pytest.mark.soak), 4])
 @pytest.mark.parametrize("place", ["gitea", pytest.param("github", marks=pytest.mark.soak)], indirect=True)
 def test_twenty_at_once(place: Place, tmp_path: Path, clones: int) -> None:
     assert place.fake is not None

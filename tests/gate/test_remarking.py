@@ -141,6 +141,8 @@ def test_they_come_and_go_with_what_is_found(place: Place) -> None:
     place.fake.reset()
     tell(place, pull, start, bad, inline=5)
     assert place.fake.writes == []
+    tell(place, pull, start, replace(found(AFTER), head=head, skipped="by the label"), inline=5)
+    assert kept.comments == [one]
     tell(place, pull, start, replace(found(AFTER), head=head), inline=5)
     assert kept.comments == []
 
