@@ -66,7 +66,7 @@ def remark(cell_id: str, findings: Iterable[Finding]) -> str:
     """What is said of a cell in the diff, in Markdown."""
     lines = []
     for finding in findings:
-        hint = f" {escape.prose(escape.cut(finding.hint, 2 * escape.LINE))}" if finding.hint else ""
+        hint = f" {escape.code_span(finding.hint)}" if finding.hint else ""
         said = escape.code_span(judgement.one_line(finding.message))
         lines.append(f"- {ICONS[finding.level]} {escape.code_span(finding.check)}: {said}{hint}")
     return f"**nbpr gate**, cell {escape.code_span(cell_id)}\n\n" + "\n".join(lines)
