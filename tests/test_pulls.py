@@ -48,7 +48,7 @@ def test_base_that_has_not_moved_takes_the_branch_as_it_is(project: Repository) 
     assert pulls.merge(connect(project), 1).pull.state == "merged"  # again: nothing to do
 
 
-@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+@pytest.mark.parametrize("order", [pytest.param((1, 2), marks=pytest.mark.soak), (2, 1)])
 def test_two_that_change_different_cells_both_merge(project: Repository, order: tuple[int, int]) -> None:
     propose(project, set_threshold(0.90), config=QUICK, agent="one")
     edit = {"op": "substitute", "cell": "check", "old": "alerts below", "new": "agents below"}

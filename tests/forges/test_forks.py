@@ -51,7 +51,7 @@ def without_rights(place: Place, sources: Any = projects.SOURCES) -> Place:
     return with_notebook(place, sources)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=["gitea", pytest.param("github", marks=pytest.mark.soak)])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     with places.fake(request.param, tmp_path, monkeypatch) as found:
         yield without_rights(found)

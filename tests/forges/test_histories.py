@@ -178,7 +178,7 @@ def test_what_is_forced_would_be_seen(tmp_path: Path, monkeypatch: pytest.Monkey
         assert "refs/heads/main" in history.forced.read_text()
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0])
 def test_some_random_histories(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     lived(tmp_path / "place", seed, 4, monkeypatch)
 

@@ -127,8 +127,9 @@ def clean_behind(repository: Repository, server: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("whom", ["self", "group"])
-@pytest.mark.parametrize(("kind", "how"), [("gitea", "open"), ("gitea", "update"), ("github", "open")])
+@pytest.mark.parametrize(
+    ("kind", "how", "whom"), [("gitea", "open", "self"), ("gitea", "update", "group"), ("github", "open", "group")]
+)
 def test_killed_at_some_boundaries(
     files: dict[str, bytes | str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, how: str, whom: str
 ) -> None:

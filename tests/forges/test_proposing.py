@@ -285,7 +285,7 @@ def _ids(trial: tuple[str, Fault, int]) -> str:
     return f"{kind} {'after' if fault.after else 'before'} {fault.kind} {number}"
 
 
-@pytest.mark.parametrize("trial", SHARE.sample(TRIALS, 16), ids=_ids)
+@pytest.mark.parametrize("trial", SHARE.sample(TRIALS, 10), ids=_ids)
 def test_a_fault_at_a_request(trial: tuple[str, Fault, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kind, fault, number = trial
     with places.fake(kind, tmp_path, monkeypatch) as place:
@@ -319,7 +319,7 @@ def test_faults_everywhere(kind: str, tmp_path: Path, monkeypatch: pytest.Monkey
         struck(with_notebook(place), {number: chance.choice(quick) for number in range(0, 60, 2)}, monkeypatch)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["gitea", pytest.param("github", marks=pytest.mark.soak)])
 def test_a_token_that_expires_in_the_middle(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in (2, 5, 7):
         with places.fake(kind, tmp_path / str(number), monkeypatch) as place:
