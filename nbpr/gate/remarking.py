@@ -49,14 +49,24 @@ def _of(judged: Judged, shown: Range) -> Iterator[tuple[bool, Remark]]:
         cell_id = finding.cell_id
         if cell_id is not None and cell_id in judged.lines and _is_told(finding, judged.path):
             by_cell.setdefault(cell_id, []).append(finding)
-    changed = shown.changed(judged) if by_cell else []
+    # A name that is no text cannot be told to a forge.
+    changed = shown.changed(judged) if by_cell and _is_text(judged.path) else []
     for cell_id, findings in by_cell.items():
         lines = judged.lines[cell_id]
         line = _first(lines, changed)
         if line is not None:
-            key = hashlib.sha256(b"\0".join([judged.path.encode(), cell_id.encode(), shown.text(judged, lines)]))
+            key = hashlib.sha256(b"\0".join([*map(_bytes, (judged.path, cell_id)), shown.text(judged, lines)]))
             body = words.remark(cell_id, findings)
             yield findings[0].level != "error", Remark(key.hexdigest()[:16], judged.path, line, body)
+
+
+def _bytes(text: str) -> bytes:
+    """A text that git or JSON gave, which may hold what is no letter."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _is_text(name: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _is_told(finding: Finding, path: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -105,6 +106,18 @@ class TestWhichCells:
         result = found(AFTER, *findings, path="notebooks/there.ipynb", before=NAME)
         made = remarking.remarks(result, Range(place.repository, start, head), 9)
         assert [one.line for one in made] == [line_in(AFTER, b"d = 40")]
+
+    def test_an_id_and_a_name_that_are_no_text(self, local: tuple[Place, str]) -> None:
+        odd = "a\ud800"
+        data = AFTER.replace(b'"id": "changed"', b'"id": "a\\ud800"')
+        assert odd in cell_lines(data)
+        (one,) = said(*local, found(data, error(odd)), data)
+        json.dumps(one.text, ensure_ascii=False).encode()
+        place, start = local
+        name = "notebooks/\udcff.ipynb"
+        head = commit(place, start, {name: AFTER})
+        result = found(AFTER, error(CHANGED, path=name), path=name)
+        assert remarking.remarks(result, Range(place.repository, start, head), 9) == []
 
     def test_what_is_said_stays_in_its_place(self, local: tuple[Place, str]) -> None:
         hostile = "``` <!-- nbpr-remark x --> @everybody\n## no heading\x1b[31m"
