@@ -1,7 +1,8 @@
 """What an interpreter has installed, in one digest: what a run that was proven has to find again.
 
-More than names and versions: a package that is installed anew has another date, and code that is taken from
-elsewhere (an editable install, a folder on the path) counts file by file.
+More than names and versions: of a package what its RECORD says of every file (PyPA's "Recording installed projects"),
+so that the same packages in another job's environment are the same; and code that is taken from elsewhere (an editable
+install, a folder on the path) counts file by file.
 """
 
 from __future__ import annotations
@@ -21,8 +22,14 @@ from nbpr.runs.runcache import digest
 MOST_FILES = 20_000
 
 _DESCRIBE = """
-import json, os, platform, sys
+import hashlib, json, os, platform, sys
 most = int(sys.argv[1])
+def content(path):
+    try:
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest() if os.path.getsize(path) < 10_000_000 else stat(path)
+    except OSError:
+        return None
 def stat(path):
     try:
         facts = os.stat(path)
@@ -40,7 +47,7 @@ for folder in folders:
     for name in sorted(os.listdir(folder)):
         path = os.path.join(folder, name)
         if name.endswith((".dist-info", ".egg-info")):
-            facts.append([path, stat(os.path.join(path, "RECORD")) or stat(path)])
+            facts.append([path, content(os.path.join(path, "RECORD")) or stat(path)])
             link = os.path.join(path, "direct_url.json")
             if os.path.exists(link):
                 told = json.load(open(link, encoding="utf-8"))
@@ -49,6 +56,8 @@ for folder in folders:
                     elsewhere.append(unquote(urlsplit(told["url"]).path))
         elif os.path.isdir(path):
             facts.append([path, None])
+        elif folder.endswith(("site-packages", "dist-packages")):
+            facts.append([path, content(path)])
         else:
             facts.append([path, stat(path)])
 conda = os.path.join(sys.prefix, "conda-meta")
@@ -64,7 +73,6 @@ for top in sorted(set(elsewhere)):
                 code += 1
         if code > most:
             break
-import hashlib
 text = json.dumps([sys.version, platform.machine(), platform.system(), facts])
 print(json.dumps([None if code > most else hashlib.sha256(text.encode()).hexdigest(), folders]))
 """
