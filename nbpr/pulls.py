@@ -39,6 +39,18 @@ class Session:
         """One pull request. Raises `BadInput` for an unknown number."""
         return self.forge.get(number)
 
+    def at_hand(self, number: int) -> PullRequest:
+        """One pull request with base and head here, be it somebody's own, from a fork, or of a branch that is gone.
+
+        Raises `BadInput` for an unknown number.
+        """
+        pull = self.get(number)
+        if pull.base not in self.forge.branches():  # the bases of ours were fetched with them
+            self.branches.fetch([f"{pull.base}*"])
+        if self.repository.resolve(pull.head_sha) is None:
+            self.forge.fetch_head(number)
+        return pull
+
 
 @dataclass(frozen=True)
 class Merge:
@@ -88,14 +100,18 @@ def _unmarked(body: str) -> str:
 def checkout(session: Session, number: int) -> str:
     """Switch the checkout to a pull request's branch, brought up to date; its name.
 
-    Raises `Conflict` where git would have to overwrite what is being worked on, or the local branch has commits of
-    its own.
+    What is on somebody's fork gets the name `<owner>/<branch>` here, and follows nothing, as does a branch that is
+    gone. Raises `Conflict` where git would have to overwrite what is being worked on, or the local branch has commits
+    of its own.
     """
-    pull = session.get(number)
-    if session.branches.remote is not None:
-        session.repository.take_branch(session.branches.remote, pull.head)
-    session.repository.switch(pull.head)
-    return pull.head
+    pull = session.at_hand(number)
+    name, remote = pull.head.replace(":", "/"), session.branches.remote
+    if remote is not None and session.repository.has_branch(remote, pull.head):
+        session.repository.take_branch(remote, name)
+    else:
+        session.repository.put_branch(name, pull.head_sha)
+    session.repository.switch(name)
+    return name
 
 
 def close(session: Session, number: int, *, delete_branch: bool = False) -> PullRequest:
@@ -128,14 +144,12 @@ def merge(
 
 
 def _merge(session: Session, number: int, dry_run: bool, when_ready: bool, say: Say) -> Merge:
-    pull = _mergeable(session, number)
+    pull = _mergeable(session, number, dry_run=dry_run)
     if pull.state == "merged":
         return Merge(pull)
     if when_ready and not session.forge.has_checks:
         session.forge.auto_merge(pull)  # which says why not, before anything is run
     repository, config = session.repository, session.config
-    if not dry_run and repository.resolve(pull.head_sha) is None:  # somebody's own, which was not fetched with ours
-        session.branches.fetch([pull.head, pull.base])
     base_sha = session.branches.sha(pull.base)
     if base_sha is None:
         raise BadInput(f"the base branch {pull.base!r} of pull request #{number} does not exist any more")
@@ -158,8 +172,8 @@ def _merge(session: Session, number: int, dry_run: bool, when_ready: bool, say: 
     return Merge(merged_pull, proof.findings, proof.runs)
 
 
-def _mergeable(session: Session, number: int) -> PullRequest:
-    pull = session.get(number)
+def _mergeable(session: Session, number: int, *, dry_run: bool) -> PullRequest:
+    pull = session.get(number) if dry_run else session.at_hand(number)
     if pull.state == "closed":
         raise Conflict(f"pull request #{number} is closed", hint="propose it again with --reopen")
     if pull.draft and pull.state == "open":

@@ -47,6 +47,7 @@ class History:
         except Conflict as conflict:
             self.stops.append(conflict.message)
             self.log.append(f"  stopped: {conflict.message}")
+        assert not any("kept pushing" in stop for stop in self.stops), "nobody else is at it"
         self.check(before)
 
     def check(self, before: dict[str, str]) -> None:
@@ -56,10 +57,14 @@ class History:
         for branch, old in before.items():
             assert branch in after, f"{branch} is gone"
             git(remote, "merge-base", "--is-ancestor", old, after[branch])
-        session = pulls.connect(Repository.discover(self.project.root), config.load(self.project.root, environ={}))
-        opened = [pull.head for pull in session.forge.find()]
+        opened = self.opened()
         assert len(opened) == len(set(opened))
         git(remote, "fsck", "--strict", "--no-dangling")
+
+    def opened(self) -> list[str]:
+        """The branches of the open pull requests."""
+        session = pulls.connect(Repository.discover(self.project.root), config.load(self.project.root, environ={}))
+        return [pull.head for pull in session.forge.find()]
 
     # -- the person ----------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -23,16 +24,16 @@ def check(
     if state == "missing":
         level: Literal["error", "warning"] = "error" if required else "warning"
         message = f"there is no reference run {run}, so nothing is compared"
-        return [Finding("reference", level, path, message, hint=f"nbpr run {path}")]
+        return [Finding("reference", level, path, message, hint=f"nbpr run {shlex.quote(path)}")]
     if state == "out of step":
         message = f"{run} is not a run of this notebook as it stands"
-        return [Finding("reference", "error", path, message, hint=f"nbpr run {path}")]
+        return [Finding("reference", "error", path, message, hint=f"nbpr run {shlex.quote(path)}")]
     return [_differs(path, run, index, cell_id) for index, cell_id in differing]
 
 
 def _differs(path: str, run: str, index: int, cell_id: str | None) -> Finding:
     message = f"cell {index}: it is not marked, and its outputs are not those in {run}"
-    hint = f"mark it # NBVAL_CHECK_OUTPUT or # NBVAL_IGNORE_OUTPUT, or renew the run: nbpr run {path}"
+    hint = f"mark it # NBVAL_CHECK_OUTPUT or # NBVAL_IGNORE_OUTPUT, or renew the run: nbpr run {shlex.quote(path)}"
     return Finding("reference", "warning", path, message, cell_id, hint)
 
 
@@ -44,7 +45,7 @@ def missing_outputs(path: str, run: str, expected: Mapping[str, Any], recorded: 
         for (_, theirs), (index, ours) in pairs
         if markers(ours.source, ours.tags).check and ours.outputs and not theirs.outputs
     ]
-    hint = f"renew the run: nbpr run {path}"
+    hint = f"renew the run: nbpr run {shlex.quote(path)}"
     return [
         Finding(
             "reference", "error", path, f"cell {index}: it is marked, and {run} has no outputs of it", cell.id, hint

@@ -42,7 +42,7 @@ def review(
     with progress_line() as say:
         say("fetching")
         session = pulls.connect(repository, settled)
-        pull = session.get(number)
+        pull = session.at_hand(number)
         say("writing the page")
         page = (output or messages.page_path(repository, number)).absolute()
         reviews.write(page, reviews.of_pull(repository, settled, pull, session.branches.sha(pull.base)))

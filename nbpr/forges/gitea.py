@@ -285,9 +285,14 @@ class GiteaApi:
 
 
 def _head(data: Mapping[str, Any]) -> str:
-    """The branch, with its owner before it where it is another repository's."""
+    """The branch, with its owner before it where it is another repository's.
+
+    Of one that was deleted the label alone tells the name, then: `ref` is `refs/pull/N/head`.
+    """
     head, base = data["head"], data["base"]
+    is_gone = str(head["ref"]).startswith("refs/pull/") and head.get("label")
+    name = str(head["label"] if is_gone else head["ref"])
     if head.get("repo_id") == base.get("repo_id"):
-        return str(head["ref"])
+        return name
     owner = shown.login((head.get("repo") or {}).get("owner")) or "?"
-    return f"{owner}:{head['ref']}"
+    return f"{owner}:{name}"

@@ -89,6 +89,9 @@ class LocalForge:
     def catch_up(self, prefixes: Iterable[str]) -> None:
         """Nothing: all of it is on the remote."""
 
+    def fetch_head(self, number: int) -> None:
+        """Nothing: each state has the head as a parent."""
+
     def login(self) -> str:
         """Git's author, since there is nobody to log in to."""
         return self._repository.author

@@ -115,6 +115,9 @@ class Forge(Protocol):
     def catch_up(self, prefixes: Iterable[str]) -> None:
         """Fetch what of its branches with these prefixes lies elsewhere than on the remote: on a fork."""
 
+    def fetch_head(self, number: int) -> None:
+        """Bring the head of a pull request here, which may be of a branch that is gone or on somebody's fork."""
+
     def login(self) -> str:
         """Who we are on this forge; for the local one git's author."""
 

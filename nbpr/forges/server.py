@@ -60,6 +60,10 @@ class ServerForge:
         self._fork.fetch(prefixes)
         self._agit.fetch()
 
+    def fetch_head(self, number: int) -> None:
+        """Bring the head of a pull request here, by the ref that servers keep it in as long as that one exists."""
+        self._repository.fetch_history(self._remote, f"refs/pull/{number}/head")
+
     def branches(self) -> set[str]:
         """The branches of this repository that open pull requests of ours are made of."""
         ours = [pull for pull in self.find() if OURS in pull.body]
@@ -162,17 +166,21 @@ class ServerForge:
     def update(self, pull: PullRequest, *, head_sha: str | None = None, **changes: Any) -> PullRequest:
         """Push the branch forwards, then change what differs. Nothing that is so already is sent.
 
+        Of one that is opened again the branch may have been deleted: servers close at once what has none, or refuse.
+
         Raises `Stale` if somebody moved the branch or edited the body since `pull` was read.
         """
         wanted = replace(pull, **changes)
-        moved = head_sha is not None and head_sha != (self._delivery.copy(pull.head) or pull.head_sha)
+        copy = self._delivery.copy(pull.head)
+        is_gone = copy is None and (pull.state, wanted.state) == ("closed", "open") and ":" not in pull.head
+        moved = head_sha is not None and head_sha != (copy or (None if is_gone else pull.head_sha))
         if wanted == pull and not moved:
             return pull
         now = self._current(pull.number)
         if (now.body, now.state) != (pull.body, pull.state):
             raise Stale(f"somebody edited pull request #{pull.number} meanwhile")
         if head_sha is not None and moved:
-            self._delivery.push(pull.head, self._delivery.copy(pull.head), head_sha)
+            self._delivery.push(pull.head, copy, head_sha)
         with Pushed(pull.head, head_sha or pull.head_sha):
             self.forget()
             return replace(self._made_so(now, replace(now, **changes)), head_sha=head_sha or pull.head_sha)

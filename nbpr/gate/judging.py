@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -152,7 +153,7 @@ def taken_away(case: Case) -> Judged:
     found = []
     if case.sides.run_after is not None:
         message = f"{case.run_path} is still there, a run of a notebook that is not"
-        found.append(Finding("reference", "warning", case.path, message, hint=f"git rm {case.run_path}"))
+        found.append(Finding("reference", "warning", case.path, message, hint=f"git rm {shlex.quote(case.run_path)}"))
     return _judged(case, list(at_levels(found, case.config)), (), None, None, None)
 
 

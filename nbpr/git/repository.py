@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -145,10 +146,10 @@ class Repository(Objects):
         if folder is not None:
             locks.discard(folder / locks.REFS)
 
-    def fetch_history(self, remote: str, *names: str, how: str) -> None:
+    def fetch_history(self, remote: str, *names: str, how: str | None = None) -> None:
         """Fetch commits, by id or ref, into no ref at all; `how` is git's `--depth=N`, `--deepen=N`, `--unshallow`."""
-        words = ("--no-tags", "--no-write-fetch-head", "--refmap=", "--quiet", "--no-recurse-submodules", how)
-        self._reach("fetch", *words, "--", remote, *names)
+        words = ("--no-tags", "--no-write-fetch-head", "--refmap=", "--quiet", "--no-recurse-submodules")
+        self._reach("fetch", *words, *filter(None, [how]), "--", remote, *names)
 
     @property
     def current_branch(self) -> str | None:
@@ -296,7 +297,8 @@ class Repository(Objects):
         try:
             os.link(marker, lock)
         except FileExistsError:
-            raise Conflict("another git works on the index right now", hint=f"if none does: rm {lock}") from None
+            hint = f"if none does: rm {shlex.quote(str(lock))}"
+            raise Conflict("another git works on the index right now", hint=hint) from None
         try:
             with step("lock the index"):
                 yield
@@ -315,6 +317,24 @@ class Repository(Objects):
             raise Conflict(f"the local branch {branch} has commits of its own: {error.message}") from None
         self.git("config", f"branch.{branch}.remote", remote)
         self.git("config", f"branch.{branch}.merge", f"refs/heads/{branch}")
+
+    def has_branch(self, remote: str, branch: str) -> bool:
+        """Whether a remote has a branch now; `bob:feature` is on another one."""
+        words = ("ls-remote", "--heads", "--", remote, f"refs/heads/{branch}")
+        return ":" not in branch and bool(self._reach(*words).text)
+
+    def put_branch(self, branch: str, sha: str) -> None:
+        """Have a local branch at a commit that is here; one that exists moves forwards only."""
+        self.branch_name(branch)
+        ref = f"refs/heads/{branch}"
+        old = self.refs(ref).get(ref)
+        if old is not None and not self.is_ancestor(old, sha):
+            raise Conflict(f"the local branch {branch} has commits of its own, that the pull request lacks")
+        place = self.checked_out().get(branch)
+        if place is not None:
+            self.advance_checkout(place, sha)
+        elif old != sha:
+            self.publish(None, [RefUpdate(ref, old, sha)], "nbpr pulls checkout")
 
     def switch(self, branch: str) -> None:
         """Switch the checkout to a branch, as `git switch` does. Raises `Conflict` where git refuses."""

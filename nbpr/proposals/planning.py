@@ -48,6 +48,8 @@ def make(repository: Repository, config: Config, forge: Forge, proposal: Proposa
             hint=f"close it with nbpr pulls close {pull.number}, then propose again",
         )
     start = branch_sha or (pull.head_sha if pull else None)
+    if pull is not None and branch_sha is None and not proposal.dry_run and repository.resolve(pull.head_sha) is None:
+        forge.fetch_head(pull.number)
     head_sha = _refreshed(repository, config, start, base_sha, proposal)
     plan = Plan(proposal, mine.after(pull), base, base_sha, branch, branch_sha, head_sha, pull)
     return with_content(repository, config, plan)

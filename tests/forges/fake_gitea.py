@@ -115,9 +115,7 @@ class FakeGitea(FakeForge):
     def _notice(self, repo: Repo) -> None:
         """A pull request whose branch somebody deleted is closed, with the head that it had."""
         for pull in filter(_is_open, repo.pulls.values()):
-            sha = self.head_sha(repo, pull["head"])
-            pull["head_sha"] = sha or pull.get("head_sha")
-            if sha is None:
+            if not self.remember(repo, pull):
                 pull["state"] = "closed"
 
     def _fork(self, repo: Repo, body: Any, login: str) -> Reply:
@@ -138,7 +136,7 @@ class FakeGitea(FakeForge):
     def _open(self, repo: Repo, body: Any, login: str) -> Reply:
         head, base = body["head"], body["base"]
         sha = self.head_sha(repo, head)
-        home, branch = self.home(repo, head)
+        home, _ = self.home(repo, head)
         if sha is None or home is None or repo.sha(base) is None:
             return _wrong(404, "not found")
         if login in repo.readers and login in home.readers:
@@ -152,11 +150,10 @@ class FakeGitea(FakeForge):
         if not all(isinstance(label, int) for label in body.get("labels", ())):
             return _wrong(422, "[]: json: cannot unmarshal string into Go struct field")
         number = len(repo.pulls) + 1
-        if home is not repo:
-            repo.take_in(home, branch, number)
         pull = {"number": number, "head": head, "base": base, "title": body["title"], "body": body.get("body", "")}
         repo.pulls[number] = {**pull, "user": login, "state": "open", "labels": [], "reviewers": [], "version": 0}
         repo.pulls[number] |= {"assignees": [], "milestone": None, "events": []}
+        self.remember(repo, repo.pulls[number])
         return Reply(201, self._pull(repo, repo.pulls[number]))
 
     def _one(self, repo: Repo, method: str, number: int, body: Any) -> Reply:
@@ -357,10 +354,12 @@ class FakeGitea(FakeForge):
 
     def _pull(self, repo: Repo, pull: Mapping[str, Any]) -> dict[str, Any]:
         base = {"ref": pull["base"], "sha": repo.sha(pull["base"]), "repo_id": repo.number, "repo": self._repo(repo)}
-        sha = pull.get("merged_head") or self.head_sha(repo, pull["head"]) or pull.get("head_sha")
+        there = self.head_sha(repo, pull["head"])
+        sha = pull.get("merged_head") or there or pull.get("head_sha")
         home, branch = self.home(repo, pull["head"])
         at = {"repo_id": home.number if home else -1, "repo": self._repo(home) if home else None}
-        head = {"label": branch, "ref": branch, "sha": sha, **at}
+        # Of a branch that is gone the real one has the label alone.
+        head = {"label": branch, "ref": branch if there else f"refs/pull/{pull['number']}/head", "sha": sha, **at}
         url = f"{self.root}/{repo.full_name}/pulls/{pull['number']}"
         return {
             "number": pull["number"],

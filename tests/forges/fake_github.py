@@ -121,7 +121,7 @@ class FakeGithub(FakeForge):
         """As the real one: a head that base has is merged, a head branch that is gone closes."""
         for pull in repo.pulls.values():
             head, base = self.head_sha(repo, pull["head"]), repo.sha(pull["base"])
-            if pull["state"] == "open" and head is None:
+            if pull["state"] == "open" and not self.remember(repo, pull):
                 pull["state"] = "closed"
             elif pull["state"] == "open" and base and head and repo.is_ancestor(head, base):
                 pull |= {"state": "merged", "merge_sha": base, "merged_head": head}
@@ -151,13 +151,10 @@ class FakeGithub(FakeForge):
         if self.slow:
             self.slow -= 1
             return _invalid({"resource": "PullRequest", "field": "head", "code": "invalid"})
-        home, branch = self.home(repo, head)
         sha = self.head_sha(repo, head)
         if sha is None or repo.sha(base) is None:
             field = "head" if sha is None else "base"
             return _invalid({"resource": "PullRequest", "field": field, "code": "invalid"})
-        if home is not None and home is not repo:
-            repo.take_in(home, branch, len(repo.pulls) + 1)
         if repo.is_ancestor(sha, str(repo.sha(base))):
             return _invalid(f"No commits between {base} and {head}")
         if any(one["state"] == "open" and (one["head"], one["base"]) == (head, base) for one in repo.pulls.values()):
@@ -170,6 +167,7 @@ class FakeGithub(FakeForge):
         facts = {"user": login, "state": "open", "labels": [], "reviewers": [], "draft": bool(body.get("draft"))}
         facts |= {"assignees": [], "milestone": None, "auto_merge": None}
         repo.pulls[number] = {**pull, **facts}
+        self.remember(repo, repo.pulls[number])
         return Reply(201, self._pull(repo, repo.pulls[number]))
 
     def _one(self, repo: Repo, method: str, number: int, body: Any) -> Reply:
@@ -179,6 +177,9 @@ class FakeGithub(FakeForge):
         if method == "PATCH":
             if "state" in body and pull["state"] == "merged":
                 return _invalid({"resource": "PullRequest", "field": "state", "code": "invalid"})
+            if body.get("state") == "open" != pull["state"] and self.head_sha(repo, pull["head"]) is None:
+                said = f"state cannot be changed. The {pull['head']} branch has been deleted."
+                return _invalid({"resource": "PullRequest", "field": "state", "code": "custom", "message": said})
             pull |= {name: body[name] for name in ("title", "body", "state") if name in body}
         return Reply(200, self._pull(repo, pull))
 
@@ -342,7 +343,7 @@ class FakeGithub(FakeForge):
             if home
             else None
         )
-        sha = self.head_sha(repo, pull["head"]) or pull.get("merged_head") or "0" * 40
+        sha = self.head_sha(repo, pull["head"]) or pull.get("merged_head") or pull["head_sha"]
         head = {"ref": branch, "sha": sha, "repo": its}
         merged = pull["state"] == "merged"
         number = pull["number"]

@@ -6,7 +6,7 @@ import time
 import urllib.error
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,18 @@ def clone(folder: Path, url: str, by_hand: str) -> Repository:
     git(root, "config", "by-hand.url", by_hand)
     git(root, "push", "-q", by_hand, "main")
     return Repository.discover(root)
+
+
+def elsewhere(place: Place, folder: Path) -> Place:
+    """The same in another clone of the same person's, that knows nothing of what was done in the first one."""
+    url = place.repository.git("config", "by-hand.url")
+    git(folder, "clone", "-q", url, "elsewhere")
+    root = folder / "elsewhere"
+    git(root, "remote", "set-url", "origin", place.repository.remote_url("origin"))
+    git(root, "config", "by-hand.url", url)
+    for name in ("user.name", "user.email"):
+        git(root, "config", name, place.repository.git("config", name))
+    return replace(place, repository=Repository.discover(root))
 
 
 @contextmanager

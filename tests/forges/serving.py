@@ -83,8 +83,11 @@ class Repo:
         return done.stdout.decode().strip() or None
 
     def take_in(self, other: Repo, branch: str, number: int) -> None:
-        """Have the commits of a fork's branch, under the name that servers give them."""
-        self._git("fetch", "--quiet", str(other.place), f"+refs/heads/{branch}:refs/pull/{number}/head")
+        """Have the commits of a pull request's branch, here or of a fork, under the name that servers give them."""
+        if other is self:
+            self._git("update-ref", f"refs/pull/{number}/head", f"refs/heads/{branch}")
+        else:
+            self._git("fetch", "--quiet", str(other.place), f"+refs/heads/{branch}:refs/pull/{number}/head")
 
     def has(self, sha: str) -> bool:
         """Whether there is such a commit."""
@@ -225,6 +228,17 @@ class FakeForge:
         """Where a pull request's head is."""
         home, branch = self.home(repo, head)
         return home.sha(branch) if home else None
+
+    def remember(self, repo: Repo, pull: dict[str, Any]) -> bool:
+        """Keep a pull request's head, which stays when its branch goes; whether that is there."""
+        sha = self.head_sha(repo, pull["head"])
+        home, branch = self.home(repo, pull["head"])
+        if home is None or sha is None:
+            return False
+        if sha != pull.get("head_sha"):
+            repo.take_in(home, branch, pull["number"])
+            pull["head_sha"] = sha
+        return True
 
     def rights(self, repo: Repo) -> dict[str, bool]:
         """What who is asking may do."""

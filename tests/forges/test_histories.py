@@ -66,6 +66,11 @@ class ServedHistory(History):
         assert self.place.fake is not None
         return self.place.fake.repos["ada/x"].place
 
+    def opened(self) -> list[str]:
+        """As the server has them, so that nobody's reading of them is taken for it."""
+        assert self.place.fake is not None
+        return [pull["head"] for pull in self.place.fake.repos["ada/x"].pulls.values() if pull["state"] == "open"]
+
     def some_branch(self) -> str | None:
         names = [name for name in self.heads() if name not in ("main", OTHER_BASE)]
         return self.chance.choice(names) if names else None

@@ -16,7 +16,6 @@ import pytest
 from nbpr import config, pulls, reviews
 from nbpr.errors import Conflict, NbprError, NotAllowed, OutOfReach
 from nbpr.forges import PullRequest, http
-from nbpr.git.repository import Repository
 from nbpr.proposals import announcements, identity
 from nbpr.render import Report, html
 from tests import projects, proving
@@ -143,10 +142,7 @@ def test_the_page_in_another_clone_says_what_the_checks_found(place: Place, tmp_
 
 def of_server(place: Place, folder: Path, made: dict[str, Any]) -> None:
     """A clone that did not propose has verdict, findings and runs, as long as the head is the proven one."""
-    url = place.repository.git("config", "by-hand.url")
-    git(folder, "clone", "-q", url, "theirs")
-    git(folder / "theirs", "remote", "set-url", "origin", place.repository.remote_url("origin"))
-    repository = Repository.discover(folder / "theirs")
+    repository = places.elsewhere(place, folder).repository
     settings = config.load(repository.root, {}, environ={})
 
     def report() -> Report:
@@ -185,6 +181,27 @@ def test_a_closed_one_is_an_answer(place: Place) -> None:
         propose(place)
     assert propose(place, reopen=True)["pull_request"]["state"] == "open"
     the_one(place)
+
+
+@pytest.mark.parametrize("is_mine", [True, False], ids=["here", "in another clone"])
+def test_one_whose_branch_was_deleted_is_opened_again(place: Place, tmp_path: Path, is_mine: bool) -> None:
+    opened_again(place, place if is_mine else places.elsewhere(place, tmp_path))
+
+
+def opened_again(place: Place, other: Place) -> None:
+    """Its branch is put back where it was, by who opens it again."""
+    made = propose(place)
+    git(place.repository.root, "push", "-q", place.repository.git("config", "by-hand.url"), f":{made['branch']}")
+    with pytest.raises(Conflict, match=r"#1 for this was closed|was deleted"):
+        propose(other)
+    if place.forge().get(1).state == "open":  # Gitea closes it a moment later, or not at all
+        pulls.close(pulls.connect(place.repository, place.config), 1)
+    assert place.on_server(made["branch"]) is None
+    again = propose(other, reopen=True)
+    assert (again["operation"], again["head_sha"]) == ("updated", made["head_sha"])
+    assert again["pull_request"] == made["pull_request"]
+    the_one(place)
+    assert propose(other)["operation"] == "unchanged"
 
 
 def test_merging_it(place: Place) -> None:
@@ -408,6 +425,10 @@ def test_the_page_in_another_clone_on_a_real_gitea(real: Place, tmp_path: Path) 
 
 
 @pytest.mark.slow
+def test_one_is_opened_again_on_a_real_gitea(real: Place, tmp_path: Path) -> None:
+    opened_again(real, places.elsewhere(real, tmp_path))
+
+
 def test_on_a_real_gitea(real: Place) -> None:
     first = propose(real, reviewers=(OTHER,), labels=("notebook",))
     assert (first["operation"], first["verdict"]) == ("created", "passed")
