@@ -122,7 +122,8 @@ def _asked(request: Request) -> dict[str, Any]:
     return {
         "kernel": PRIVATE,
         "is_ipykernel": request.kernel.is_ipykernel,
-        "language": request.kernel.language,
+        "name": request.kernel.name,
+        "language": str(request.kernel.spec.get("language") or ""),  # as it is written: papermill knows R, not r
         "cwd": str(request.cwd),
         "environment": dict(request.environment),
         "parameters": dict(request.parameters),

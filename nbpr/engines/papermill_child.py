@@ -185,12 +185,15 @@ class Session:
         from papermill.execute import execute_notebook
 
         papermill_engines.register("nbpr", engine(self))
+        parameters = {**self.request["parameters"], **self.request["secrets"]}
+        if parameters:
+            self._say_language()
         # papermill raises after the run for every error output, also for those that the notebook expects.
         with contextlib.suppress(PapermillExecutionError):
             self.nb = execute_notebook(
                 "notebook.ipynb",
                 None,
-                {**self.request["parameters"], **self.request["secrets"]},
+                parameters,
                 engine_name="nbpr",
                 kernel_name=self.request["kernel"],
                 language=self.request["language"],
@@ -199,6 +202,13 @@ class Session:
                 progress_bar=False,
                 request_save_on_cell_execute=False,
             )
+
+    def _say_language(self) -> None:
+        """Have papermill write parameters as for the kernel that ours stands for; some it knows by their name alone."""
+        from papermill.translators import papermill_translators
+
+        found = papermill_translators.find_translator(self.request["name"], self.request["language"])
+        papermill_translators.register(self.request["kernel"], found)
 
     def _told(self, error: Exception | None) -> tuple[str | None, str | None]:
         """The reason and the message of what happened; None for a success."""

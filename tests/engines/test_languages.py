@@ -20,7 +20,7 @@ from nbpr.runs.interpreters import KernelChoice
 from nbpr.runs.sandbox import Sandbox
 from tests.kernels import code, notebook, run, texts
 
-pytest.importorskip("bash_kernel", reason="bash_kernel is not installed")
+pytest.importorskip("bash_kernel", reason="no bash_kernel: make .venv/.ready")
 pytestmark = [pytest.mark.kernel, pytest.mark.skipif(sys.platform == "win32", reason="there is no bash")]
 
 SPEC = {
@@ -39,6 +39,32 @@ def test_parameters_are_written_in_the_kernels_language(tmp_path: Path) -> None:
     assert executed.status == "success", executed.message
     assert executed.notebook["cells"][1]["source"] == "# Parameters\nregion='us west'\nn=3\n"
     assert texts(executed.notebook)[-1] == "us west 3\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "written"),
+    [
+        ("ir", "R", "# Parameters\nn = 3\n"),
+        ("julia-1.10", "julia", "# Parameters\nn = 3\n"),
+        (".net-csharp", "C#", "// Parameters\nvar n = 3;\n"),
+        ("sparkkernel", "scala", "// Parameters\nval n = 3\n"),
+    ],
+)
+def test_languages_that_papermill_knows_by_name_or_by_language(
+    tmp_path: Path, name: str, language: str, written: str
+) -> None:
+    kernel = KernelChoice(name, {**SPEC, "language": language}, "bash", "a test")
+    executed = run(notebook(code("n", "parameters")), tmp_path, kernel=kernel, parameters={"n": 3}, prepare_only=True)
+    assert executed.status == "success", executed.message
+    assert executed.notebook["cells"][1]["source"] == written
+
+
+def test_a_language_that_has_no_parameters_is_named(tmp_path: Path) -> None:
+    kernel = KernelChoice("xsql", {**SPEC, "language": "sql"}, "bash", "a test")
+    executed = run(notebook("echo ran"), tmp_path, kernel=kernel, parameters={"n": 3})
+    assert executed.status == "error"
+    assert "kernel 'xsql' or language 'sql'" in str(executed.message)
+    assert run(notebook("echo ran"), tmp_path, kernel=kernel).status == "success"
 
 
 def test_a_command_that_fails_is_a_cell_that_fails(tmp_path: Path) -> None:
@@ -125,7 +151,7 @@ IRdisplay::publish_mimebundle(list("application/scrapbook.scrap.json+json" = scr
 """
 
 
-@pytest.mark.skipif(not has_r(), reason="R with IRkernel is not installed")
+@pytest.mark.skipif(not has_r(), reason="no R with IRkernel: apt install r-cran-irkernel")
 def test_parameters_and_scraps_in_r(tmp_path: Path) -> None:
     about = {"kernelspec": {"name": "ir", "display_name": "R", "language": "R"}}
     nb = notebook(code("n <- 1", "parameters"), "cat(n)", GLUE_IN_R, **about)
