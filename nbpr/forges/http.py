@@ -7,6 +7,7 @@ may be lost where its effect is not.
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import threading
@@ -14,6 +15,8 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -319,14 +322,21 @@ def _origin(url: str) -> str:
 
 def _trusted(ca_file: str | None) -> Any:
     """What the system trusts, as git does, and `ca_file` besides."""
-    import ssl
-
+    places = tuple(os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
     try:
-        context = ssl.create_default_context()
-        if ca_file is not None:
-            context.load_verify_locations(cafile=ca_file)
+        return _context(ca_file, Path(ca_file).stat().st_mtime_ns if ca_file else 0, places)
     except OSError as error:
         raise BadInput(f"{ca_file}: no certificates can be read from it: {error}") from None
+
+
+@cache
+def _context(ca_file: str | None, _stamp: int, _places: tuple[str | None, ...]) -> Any:
+    """The same, kept: to read what a system trusts takes 30 ms, and a command asks two clients or more."""
+    import ssl
+
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
     return context
 
 
