@@ -60,6 +60,8 @@ def served(folder: Path, password: str, certificate: Path | None = None) -> Iter
 
 
 class _Door(BaseHTTPRequestHandler):
+    disable_nagle_algorithm = True
+
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
