@@ -285,7 +285,7 @@ class FakeForge:
 def _handler(forge: FakeForge) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # head and body are two writes: the second one waited 40 ms for an acknowledgement
+        disable_nagle_algorithm = True  # head and body are two writes: the second one would wait 40 ms
 
         def log_message(self, *_: Any) -> None:
             pass
