@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from nbpr import config, pulls
+from nbpr.engines import Executed, Ready, Request
 from nbpr.errors import Conflict
 from nbpr.git.repository import Repository
 from tests import projects
@@ -192,17 +195,30 @@ def lived(folder: Path, seed: int, length: int, monkeypatch: pytest.MonkeyPatch)
     return history.stops
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A run that needs no kernel to be over."""
+
+    request: Request
+
+    def run(self, *_: object) -> Executed:
+        nb = {**self.request.source, "cells": [dict(cell) for cell in self.request.source["cells"]]}
+        return Executed("success", None, None, None, nb, 3, 0.1, "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z")
+
+    def end(self) -> None:
+        """There is nothing."""
+
+
 @pytest.fixture
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs that cost nothing: what is tried here is whose commits stay, not what notebooks do."""
-    from nbpr.engines import Executed, Request
     from nbpr.engines.papermill import Papermill
 
-    def run(self: Papermill, request: Request, *_: object, **__: object) -> Executed:
-        nb = {**request.source, "cells": [dict(cell) for cell in request.source["cells"]]}
-        return Executed("success", None, None, None, nb, 3, 0.1, "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z")
+    @contextmanager
+    def ready(self: Papermill, request: Request) -> Iterator[Ready]:
+        yield Waiting(request)
 
-    monkeypatch.setattr(Papermill, "run", run)
+    monkeypatch.setattr(Papermill, "ready", ready)
     monkeypatch.setenv("NBPR_REPRODUCE", "false")
     monkeypatch.setattr("nbpr.proposals.proofs._Proving._changed_results", lambda *_: iter(()))
     load = config.load
