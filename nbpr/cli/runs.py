@@ -162,12 +162,13 @@ def run(
     wanted = [runs.Job(path, each) for path in paths for each in sets]
     own = [each for each in (scraps_to, sweep_file, params_file, to) if isinstance(each, Path)]
     reading = replace(config, cache=replace(config.cache, read=resume))
-    proven = presence.proven_here(root, reading, own, batch=True)
-    if resume and proven is None:
-        note("note: nothing is kept of runs here (no repository, or [tool.nbpr.cache] says so): all are run")
-    with board([job.name for job in wanted]) as told:
-        ways = runs.Ways(told.at_cell, told.ran, proven, keep_going)
-        made = runs.run_jobs(wanted, root, config, options, ways, output=to)
+    with _engine_ready(config, is_wanted=not resume):
+        proven = presence.proven_here(root, reading, own, batch=True)
+        if resume and proven is None:
+            note("note: nothing is kept of runs here (no repository, or [tool.nbpr.cache] says so): all are run")
+        with board([job.name for job in wanted]) as told:
+            ways = runs.Ways(told.at_cell, told.ran, proven, keep_going)
+            made = runs.run_jobs(wanted, root, config, options, ways, output=to)
     done = [each for each in made if each is not None]
     for path, said in dict.fromkeys((each.record.notebook, said) for each in done for said in each.notes):
         note(f"note: {path}: {said}")

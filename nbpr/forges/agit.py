@@ -39,6 +39,10 @@ class Agit:
         """Whether a branch of ours is a topic."""
         return branch in self._bases
 
+    def is_topic(self, pull: PullRequest) -> bool:
+        """Whether a pull request was made in this way, be it open or not."""
+        return bool(_MARK.search(pull.body))
+
     def named_here(self, pull: PullRequest, ours: str) -> PullRequest:
         """A pull request by its topic, if its body has `ours`; one without was killed while it was made."""
         said = _MARK.search(pull.body)

@@ -88,7 +88,7 @@ class Fork:
             return
         wanted = self._prefixes if self.is_needed else ()
         single = sorted(name for name in self._branches if not name.startswith(wanted))
-        names = dict.fromkeys((*(f"{prefix}*" for prefix in wanted), *single))
+        names = (f"{name}*" for name in (*wanted, *single))  # patterns: a branch may be gone
         heads = (f"+refs/heads/{name}:{self._space}/heads/{name}" for name in names)
         self._repository.fetch(url, *heads, f"+refs/nbpr/claims/*:{self._space}/claims/*")
 

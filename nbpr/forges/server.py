@@ -172,7 +172,7 @@ class ServerForge:
         """
         wanted = replace(pull, **changes)
         copy = self._delivery.copy(pull.head)
-        is_gone = copy is None and (pull.state, wanted.state) == ("closed", "open") and ":" not in pull.head
+        is_gone = copy is None and (pull.state, wanted.state) == ("closed", "open") and self._has_branch(pull)
         moved = head_sha is not None and head_sha != (copy or (None if is_gone else pull.head_sha))
         if wanted == pull and not moved:
             return pull
@@ -184,6 +184,10 @@ class ServerForge:
         with Pushed(pull.head, head_sha or pull.head_sha):
             self.forget()
             return replace(self._made_so(now, replace(now, **changes)), head_sha=head_sha or pull.head_sha)
+
+    def _has_branch(self, pull: PullRequest) -> bool:
+        """Whether a pull request is, or was, of a branch that is ours to push; a topic is in the pull request alone."""
+        return ":" not in pull.head and not pull.head.startswith("refs/") and not self._agit.is_topic(pull)
 
     def comment(self, pull: PullRequest, body: str, *, marker: str | None = None) -> PullRequest:
         """Comment; with a `marker`, in the one comment of ours that starts with it, and only if it says otherwise.

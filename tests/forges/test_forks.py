@@ -253,8 +253,27 @@ def test_neither_rights_nor_forks_on_a_real_gitea(gitea: Gitea, real: Place) -> 
         assert "nbpr-proposal" in made_of_it
         assert "nbpr-proposal" in now[0].body
         assert len(real.forge().get(1).comments) == 1
+        assert real.by_me is not None
+        real.by_me("PATCH", "/pulls/1", {"state": "closed"})
+        with pytest.raises(Conflict, match="#1 for this was closed"):
+            propose(real, 0.85)
+        again = propose(real, 0.85, reopen=True)
+        assert (again["pull_request"]["number"], again["pull_request"]["state"]) == (1, "open")
+        assert propose(real, 0.85)["operation"] == "unchanged"
     finally:
         gitea.api("PATCH", f"/admin/users/{ME}", {**limit, "max_repo_creation": -1})
+
+
+@pytest.mark.parametrize("branch", [BRANCH, "my/own"])
+def test_one_whose_branch_is_gone_from_the_fork_is_opened_again(place: Place, branch: str) -> None:
+    made = propose(place, branch=branch)
+    git(place.repository.root, "push", "-q", the_fork(place), f":{branch}")
+    with pytest.raises(Conflict, match=r"#1 for this was closed|was deleted"):
+        propose(place, branch=branch)
+    again = propose(place, branch=branch, reopen=True)
+    assert (again["pull_request"], again["head_sha"]) == (made["pull_request"], made["head_sha"])
+    assert on(place, the_fork(place)) == sorted([branch, "main"])
+    assert propose(place, branch=branch)["operation"] == "unchanged"
 
 
 @pytest.mark.slow
