@@ -211,8 +211,7 @@ def killed_at(case: Case, template: Path, folder: Path, at: int, whom: str) -> N
 
 @pytest.mark.slow
 @pytest.mark.kernel
-@pytest.mark.parametrize("whom", ["self", "group"])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("name", "whom"), [*zip(CASES, ["self", "group"] * len(CASES), strict=False)])
 def test_killed_at_some_boundaries(template: Path, tmp_path: Path, name: str, whom: str) -> None:
     case = CASES[name]
     count = len(boundaries(case, template, tmp_path / "count"))
@@ -270,7 +269,13 @@ def test_killed_at_a_thousand_random_moments(template: Path, tmp_path: Path, sha
 @pytest.mark.slow
 @pytest.mark.kernel
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="needs faketime: apt-get install faketime")
-@pytest.mark.parametrize(("name", "jump"), [*((name, "-400d") for name in CASES), ("propose", "+400d")])
+@pytest.mark.parametrize(
+    ("name", "jump"),
+    [
+        *(("propose", "+400d"), ("merge", "-400d"), ("sync", "-400d")),
+        *(pytest.param(name, "-400d", marks=pytest.mark.soak) for name in ("propose", "refresh")),
+    ],
+)
 def test_a_clock_that_jumps(template: Path, tmp_path: Path, name: str, jump: str) -> None:
     """Killed half-way with the clock more than a year off, and run again with the right one."""
     case, project = CASES[name], copied(template, tmp_path / "project")
@@ -383,14 +388,16 @@ class TestCrowds:
 
     @pytest.mark.slow
     @pytest.mark.kernel
-    @pytest.mark.parametrize("clones", [pytest.param(1, marks=pytest.mark.soak), 2])
-    def test_twenty_at_once_on_twenty_branches(self, project: Repository, clones: int) -> None:
+    @pytest.mark.parametrize(
+        ("count", "clones"), [(5, 2), *(pytest.param(20, clones, marks=pytest.mark.soak) for clones in (1, 2))]
+    )
+    def test_many_at_once_on_as_many_branches(self, project: Repository, count: int, clones: int) -> None:
         places = [project, *self.others(project, clones - 1)]
-        commands = [(*PROPOSE, "--agent", f"agent {number}") for number in range(20)]
+        commands = [(*PROPOSE, "--agent", f"agent {number}") for number in range(count)]
         made = self.crowd(places, commands)
         numbers = sorted(one["pull_request"]["number"] for one in made)  # type: ignore[index]
-        assert numbers == list(range(1, 21))
-        assert len({str(one["branch"]) for one in made}) == 20
+        assert numbers == list(range(1, count + 1))
+        assert len({str(one["branch"]) for one in made}) == count
 
     def others(self, project: Repository, count: int) -> list[Repository]:
         found = []

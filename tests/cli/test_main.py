@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -206,7 +207,8 @@ def test_a_reader_that_goes_away_is_no_error(root: Path) -> None:
 
 
 def test_completion_is_offered(tmp_path: Path) -> None:
-    done = nbpr(tmp_path, "--show-completion", "bash")
+    words = ["bash", "-c", f"{shlex.quote(sys.executable)} -m nbpr --show-completion; exit $?"]  # which it is shown for
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "nbpr" in done.stdout
 

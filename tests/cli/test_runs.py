@@ -203,7 +203,7 @@ class TestRunWithoutRunning:
     def test_a_kernel_that_is_not_there_is_a_failed_run(self, here: Path, capfd: pytest.CaptureFixture[str]) -> None:
         code, out, _ = called(capfd, "run", NB, "--kernel", "klingon")
         assert code == 1
-        assert f"{NB}: no-kernel: there is no kernel 'klingon'; there are: python3" in out
+        assert f"{NB}: no-kernel: there is no kernel 'klingon'; there are: " in out
 
 
 @pytest.mark.kernel

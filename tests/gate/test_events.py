@@ -55,6 +55,7 @@ def moved_main(place: Hosted) -> str:
     return moved
 
 
+@mostly("gitea")
 def test_a_pull_request_is_opened_synchronised_and_merged(place: Hosted) -> None:
     base = moved_main(place)
     red = place.push("topic", {**with_run(place), **DIRTY})

@@ -245,7 +245,7 @@ class TestRealRuns:
             (code("print(1)", "nbpr-private"), markdown("b"), code("n = 1", "parameters")),
         ],
     )
-    @pytest.mark.parametrize("parameters", [{"n": 5}, {}])
+    @pytest.mark.parametrize("parameters", [{"n": 5}, pytest.param({}, marks=pytest.mark.soak)])
     def test_markdown_taken_over_is_what_a_new_run_would_give(
         self, tmp_path: Path, cells: tuple[dict[str, Any], ...], parameters: dict[str, Any]
     ) -> None:

@@ -96,8 +96,8 @@ print(Path({str(readable / "a.txt")!r}).read_text(), os.system("git log --onelin
     ("source", "reason", "options"),
     [
         ("1 / 0", "error", {}),
-        ("import os\nos.kill(os.getpid(), 11)", "kernel-died", {}),
-        ("import time\ntime.sleep(60)", "cell-timeout", {"cell_timeout": 1}),
+        pytest.param("import os\nos.kill(os.getpid(), 11)", "kernel-died", {}, marks=pytest.mark.soak),
+        pytest.param("import time\ntime.sleep(60)", "cell-timeout", {"cell_timeout": 1}, marks=pytest.mark.soak),
         ("import time\ntime.sleep(60)", "deadline", {"timeout": 10}),
         ("x = b'x' * 500_000_000\nimport time\ntime.sleep(60)", "out-of-memory", {"memory": 400_000_000}),
         ("import subprocess\n[subprocess.Popen(['sleep', '9']) for _ in range(50)]\nimport time\ntime.sleep(9)",
