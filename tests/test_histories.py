@@ -152,7 +152,7 @@ class History:
 
     def force_base(self, _: str) -> None:
         self.on("main")
-        git(self.theirs, "commit", "-q", "--amend", "-m", f"rewritten {self.chance.random()}")
+        git(self.theirs, "commit", "-q", "--amend", "--allow-empty", "-m", f"rewritten {self.chance.random()}")
         git(self.theirs, "push", "-q", "--force", "origin", "main")
 
     def at_the_forge(self, branch: str) -> None:
