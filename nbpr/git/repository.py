@@ -331,9 +331,9 @@ class Repository(Objects):
         if old is not None and not self.is_ancestor(old, sha):
             raise Conflict(f"the local branch {branch} has commits of its own, that the pull request lacks")
         place = self.checked_out().get(branch)
-        if place is not None:
+        if place == self.root:
             self.advance_checkout(place, sha)
-        elif old != sha:
+        elif place is None and old != sha:
             self.publish(None, [RefUpdate(ref, old, sha)], "nbpr pulls checkout")
 
     def switch(self, branch: str) -> None:

@@ -37,12 +37,17 @@ def make(repository: Repository, config: Config, forge: Forge, proposal: Proposa
     branch = pull.head if pull else _new_branch(config, branches, pulls, proposal, mine)
     if branch == base:
         raise BadInput(f"the branch {branch} is the base itself", hint="name another branch, or leave out --branch")
-    branch_sha = branches.sha(branch)
+    branch_sha = branches.remembered_sha(branch) if proposal.dry_run else branches.sha(branch)
+    if pull is not None and branch_sha is None and proposal.dry_run and repository.resolve(pull.head_sha) is None:
+        raise BadInput(
+            f"the branch {pull.head} of pull request #{pull.number} is not known here, and a dry run fetches nothing",
+            hint=f"git fetch {branches.remote or ''} {pull.head}".replace("  ", " "),
+        )
     if pull is not None and pull.state == "open" and branch_sha is None and not proposal.dry_run:
         # One that fetches here at the same moment takes away what the remote has not, a fork's branch with it.
         bring_up_to_date(forge, branches, config, [base, branch])
         branch_sha = branches.sha(branch)
-    if pull is not None and pull.state == "open" and branch_sha is None:
+    if pull is not None and pull.state == "open" and branch_sha is None and not proposal.dry_run:
         raise Conflict(
             f"the branch {pull.head} of pull request #{pull.number} was deleted",
             hint=f"close it with nbpr pulls close {pull.number}, then propose again",

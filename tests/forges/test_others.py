@@ -11,7 +11,7 @@ from nbpr import pulls, reviews
 from nbpr.errors import BadInput, Conflict
 from nbpr.forges import http
 from nbpr.render import Report
-from tests import projects
+from tests import projects, proving
 from tests.conftest import git
 from tests.forges import places
 from tests.forges.gitea_server import Gitea
@@ -125,6 +125,29 @@ def test_it_is_checked_out(place: Place, tmp_path: Path, make: Callable[[Place],
     with pytest.raises(Conflict, match="commits of its own"):
         pulls.checkout(pulls.connect(other.repository, other.config), 1)
     assert git(root, "rev-parse", name) == mine
+
+
+@pytest.mark.kernel
+def test_a_dry_run_fetches_nothing_and_takes_no_branch_for_deleted(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proving.once(monkeypatch)
+    told(place)
+    early = places.elsewhere(place, tmp_path)
+    (tmp_path / "late").mkdir()
+
+    def proposed(there: Place, value: float, **options: bool) -> str:
+        return str(projects.propose(there.repository, projects.set_threshold(value), **options)["operation"])
+
+    assert proposed(place, 0.9) == "created"
+    late = places.elsewhere(place, tmp_path / "late")
+    assert (proposed(late, 0.9, dry_run=True), proposed(late, 0.8, dry_run=True)) == ("unchanged", "dry-run")
+    assert place.fake is not None
+    place.fake.reset()
+    refs = early.repository.refs()
+    with pytest.raises(BadInput, match=r"of pull request #1 is not known here"):
+        proposed(early, 0.9, dry_run=True)
+    assert (early.repository.refs(), place.fake.writes, place.fake.pushes) == (refs, [], 0)
 
 
 def test_new_commits_are_taken_in(place: Place, tmp_path: Path) -> None:
