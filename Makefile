@@ -32,7 +32,7 @@ test: $(READY)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadscope
 
 test-fast: $(READY)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadscope -m "not soak and not kernel and not slow"
+	@HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak and not kernel and not slow"
 
 soak: $(READY)
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n $(JOBS) -m "soak or not kernel" --timeout 3600

@@ -21,6 +21,8 @@ from nbpr.errors import BadInput, NotAllowed
 from nbpr.notebooks.clean import Options
 from tests.conftest import git
 
+pytestmark = pytest.mark.slow
+
 DIRTY = {
     "cells": [
         {

@@ -33,6 +33,8 @@ pytest.importorskip("moto", reason="moto is not installed")
 NOSY = """
 import os
 from pathlib import Path
+
+pytestmark = pytest.mark.slow
 found = [name for name in os.environ if "AWS" in name]
 for place in ("/proc/self/environ", f"/proc/{os.getppid()}/environ"):
     try:

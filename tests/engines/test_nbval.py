@@ -17,6 +17,8 @@ from nbpr.runs import outputs, reference
 from tests.diff.test_tolerance import picture, shown
 from tests.kernels import code, markdown, notebook, own_kernel, run
 
+pytestmark = pytest.mark.slow
+
 CHECK = "# NBVAL_CHECK_OUTPUT\n"
 
 

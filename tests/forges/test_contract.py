@@ -13,13 +13,15 @@ from tests.forges.contract import Contract
 from tests.forges.gitea_server import Gitea
 from tests.forges.places import Place
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(
     params=[
         "local",
-        "fake gitea",
+        pytest.param("fake gitea", marks=[pytest.mark.slow]),
         pytest.param("fake forgejo", marks=[pytest.mark.soak]),  # all but Gitea's; the gate's events have it each time
-        "fake github",
+        pytest.param("fake github", marks=[pytest.mark.slow]),
         pytest.param("real gitea", marks=[pytest.mark.slow]),
     ]
 )

@@ -15,6 +15,8 @@ from nbpr.git.branches import Branches
 from nbpr.git.repository import Repository, Stale, without_credentials
 from tests.conftest import git
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=["remote", "alone"])
 def place(request: pytest.FixtureRequest, repository: Path, tmp_path: Path) -> Repository:

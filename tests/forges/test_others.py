@@ -18,7 +18,8 @@ from tests.forges.gitea_server import Gitea
 from tests.forges.places import OTHER, OTHERS_TOKEN, Place
 from tests.projects import NOTEBOOK
 
-Made = tuple[Place, str]
+pytestmark = pytest.mark.slow
+
 BRANCH = "feature/words"
 
 

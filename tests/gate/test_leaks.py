@@ -21,6 +21,8 @@ from tests.conftest import git
 from tests.gate.workshop import commit, gate
 from tests.projects import NOTEBOOK, RUN, cell, dumped
 
+pytestmark = pytest.mark.slow
+
 NB = "notebooks/new.ipynb"
 KIND = "a GitHub token"
 OTHER = "gh" + "p_" + "z9Y8x7W6v5U4" * 3

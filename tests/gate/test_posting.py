@@ -26,6 +26,8 @@ from tests.forges.places import ME, Place
 from tests.forges.serving import Fault
 from tests.gate.workshop import Seen
 
+pytestmark = pytest.mark.slow
+
 RUN = {"status": "success", "cached": False, "duration_seconds": 1.0}
 
 

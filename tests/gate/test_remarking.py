@@ -22,6 +22,8 @@ from tests.forges import places
 from tests.forges.places import Place
 from tests.projects import cell, dumped
 
+pytestmark = pytest.mark.slow
+
 NAME = "notebooks/für alle.ipynb"
 KEPT, CHANGED, NEW = "kept", "changed", "new"
 

@@ -13,6 +13,8 @@ from nbpr.git.repository import Repository
 from tests import projects
 from tests.conftest import git
 
+pytestmark = pytest.mark.slow
+
 
 def commit(root: Path, name: str) -> str:
     (root / name).write_text(name)

@@ -19,6 +19,8 @@ from nbpr.tokens import HELPER, Token
 from tests.conftest import git
 from tests.githttp import Served, served
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 
 

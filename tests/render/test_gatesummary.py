@@ -16,6 +16,8 @@ from tests.render.payloads import PAYLOADS
 from tests.render.test_gfm import MARKS, structure
 from tests.render.test_markdown import CANARY, HOSTILE
 
+pytestmark = pytest.mark.slow
+
 #: What the GFM parser may make of it: words of ours around code.
 ALLOWED = re.compile(
     r"</?(h2|h3|p|table|thead|tbody|tr|td|th|details|ul|em|strong|li)>|</?code>|</?pre( lang=\"diff\")?>"

@@ -16,6 +16,8 @@ from nbpr.setup import hooks, setup
 from tests.conftest import git
 from tests.projects import cell, dumped, write
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent.parent
 NB = "notebooks/a b.ipynb"
 TOKEN = "gh" + "p_" + "a1B2c3D4e5F6" * 3
