@@ -106,7 +106,8 @@ def checkout(session: Session, number: int) -> str:
     """
     pull = session.at_hand(number)
     name, remote = pull.head.replace(":", "/"), session.branches.remote
-    if remote is not None and session.repository.has_branch(remote, pull.head):
+    # Another branch of the remote's may have the name of one on a fork.
+    if remote is not None and session.repository.remote_sha(remote, pull.head) == pull.head_sha:
         session.repository.take_branch(remote, name)
     else:
         session.repository.put_branch(name, pull.head_sha)

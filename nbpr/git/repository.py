@@ -318,10 +318,12 @@ class Repository(Objects):
         self.git("config", f"branch.{branch}.remote", remote)
         self.git("config", f"branch.{branch}.merge", f"refs/heads/{branch}")
 
-    def has_branch(self, remote: str, branch: str) -> bool:
-        """Whether a remote has a branch now; `bob:feature` is on another one."""
-        words = ("ls-remote", "--heads", "--", remote, f"refs/heads/{branch}")
-        return ":" not in branch and bool(self._reach(*words).text)
+    def remote_sha(self, remote: str, branch: str) -> str | None:
+        """Where a remote has a branch now; `bob:feature` is on another one."""
+        if ":" in branch:
+            return None
+        listed = self._reach("ls-remote", "--heads", "--", remote, f"refs/heads/{branch}").text
+        return listed.split("\t")[0] or None
 
     def put_branch(self, branch: str, sha: str) -> None:
         """Have a local branch at a commit that is here; one that exists moves forwards only."""
@@ -329,7 +331,10 @@ class Repository(Objects):
         ref = f"refs/heads/{branch}"
         old = self.refs(ref).get(ref)
         if old is not None and not self.is_ancestor(old, sha):
-            raise Conflict(f"the local branch {branch} has commits of its own, that the pull request lacks")
+            raise Conflict(
+                f"the local branch {branch} has commits of its own, that the pull request lacks",
+                hint=f"git branch -m {shlex.quote(branch)} ANOTHER-NAME",
+            )
         place = self.checked_out().get(branch)
         if place == self.root:
             self.advance_checkout(place, sha)

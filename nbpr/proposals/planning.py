@@ -38,26 +38,39 @@ def make(repository: Repository, config: Config, forge: Forge, proposal: Proposa
     if branch == base:
         raise BadInput(f"the branch {branch} is the base itself", hint="name another branch, or leave out --branch")
     branch_sha = branches.remembered_sha(branch) if proposal.dry_run else branches.sha(branch)
-    if pull is not None and branch_sha is None and proposal.dry_run and repository.resolve(pull.head_sha) is None:
-        raise BadInput(
-            f"the branch {pull.head} of pull request #{pull.number} is not known here, and a dry run fetches nothing",
-            hint=f"git fetch {branches.remote or ''} {pull.head}".replace("  ", " "),
-        )
-    if pull is not None and pull.state == "open" and branch_sha is None and not proposal.dry_run:
-        # One that fetches here at the same moment takes away what the remote has not, a fork's branch with it.
-        bring_up_to_date(forge, branches, config, [base, branch])
-        branch_sha = branches.sha(branch)
-    if pull is not None and pull.state == "open" and branch_sha is None and not proposal.dry_run:
-        raise Conflict(
-            f"the branch {pull.head} of pull request #{pull.number} was deleted",
-            hint=f"close it with nbpr pulls close {pull.number}, then propose again",
-        )
+    if pull is not None and branch_sha is None:
+        branch_sha = _looked_for(config, branches, forge, proposal, pull)
     start = branch_sha or (pull.head_sha if pull else None)
-    if pull is not None and branch_sha is None and not proposal.dry_run and repository.resolve(pull.head_sha) is None:
-        forge.fetch_head(pull.number)
     head_sha = _refreshed(repository, config, start, base_sha, proposal)
     plan = Plan(proposal, mine.after(pull), base, base_sha, branch, branch_sha, head_sha, pull)
     return with_content(repository, config, plan)
+
+
+def _looked_for(config: Config, branches: Branches, forge: Forge, proposal: Proposal, pull: PullRequest) -> str | None:
+    """Where a pull request's branch is that is not known here; None if its head, which is here then, has to do.
+
+    Raises `Conflict` for an open one whose branch was deleted, `BadInput` for what a dry run would have to fetch.
+    """
+    is_known = branches.repository.resolve(pull.head_sha) is not None
+    if proposal.dry_run:
+        if not is_known:
+            raise BadInput(
+                f"the head of pull request #{pull.number} is not known here, and a dry run fetches nothing",
+                hint=f"git fetch {branches.remote} refs/pull/{pull.number}/head",
+            )
+    elif pull.state == "open":
+        # One that fetches here at the same moment takes away what the remote has not, a fork's branch with it.
+        bring_up_to_date(forge, branches, config, [pull.base, pull.head])
+        found = branches.sha(pull.head)
+        if found is None:
+            raise Conflict(
+                f"the branch {pull.head} of pull request #{pull.number} was deleted",
+                hint=f"close it with nbpr pulls close {pull.number}, then propose again",
+            )
+        return found
+    elif not is_known:
+        forge.fetch_head(pull.number)
+    return None
 
 
 def _check_names(repository: Repository, proposal: Proposal) -> None:

@@ -19,10 +19,10 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(
     params=[
         "local",
-        pytest.param("fake gitea", marks=[pytest.mark.slow]),
+        "fake gitea",
         pytest.param("fake forgejo", marks=[pytest.mark.soak]),  # all but Gitea's; the gate's events have it each time
-        pytest.param("fake github", marks=[pytest.mark.slow]),
-        pytest.param("real gitea", marks=[pytest.mark.slow]),
+        "fake github",
+        "real gitea",
     ]
 )
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:

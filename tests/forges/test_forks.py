@@ -264,6 +264,14 @@ def test_neither_rights_nor_forks_on_a_real_gitea(gitea: Gitea, real: Place) -> 
         gitea.api("PATCH", f"/admin/users/{ME}", {**limit, "max_repo_creation": -1})
 
 
+def test_a_branch_of_the_same_name_on_the_remote_is_another_one(place: Place, tmp_path: Path) -> None:
+    made = propose(place)
+    place.push(place.child(str(place.repository.head), "theirs", "note.txt"), BRANCH)
+    other = places.elsewhere(place, tmp_path)
+    assert pulls.checkout(pulls.connect(other.repository, other.config), 1) == BRANCH
+    assert other.repository.head == made["head_sha"]
+
+
 @pytest.mark.parametrize("branch", [BRANCH, "my/own"])
 def test_one_whose_branch_is_gone_from_the_fork_is_opened_again(place: Place, branch: str) -> None:
     made = propose(place, branch=branch)

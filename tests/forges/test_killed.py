@@ -126,13 +126,14 @@ def clean_behind(repository: Repository, server: Path) -> None:
     assert not (repository.root / ".git" / "worktrees").exists()
 
 
-MORE = pytest.mark.soak
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "how", "whom"),
-    [("gitea", "open", "self"), ("gitea", "update", "group"), pytest.param("github", "open", "group", marks=MORE)],
+    [
+        ("gitea", "open", "self"),
+        ("gitea", "update", "group"),
+        pytest.param("github", "open", "group", marks=pytest.mark.soak),
+    ],
 )
 def test_killed_at_some_boundaries(
     files: dict[str, bytes | str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, how: str, whom: str

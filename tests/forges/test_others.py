@@ -146,7 +146,7 @@ def test_a_dry_run_fetches_nothing_and_takes_no_branch_for_deleted(
     assert place.fake is not None
     place.fake.reset()
     refs = early.repository.refs()
-    with pytest.raises(BadInput, match=r"of pull request #1 is not known here"):
+    with pytest.raises(BadInput, match=r"head of pull request #1 is not known here"):
         proposed(early, 0.9, dry_run=True)
     assert (early.repository.refs(), place.fake.writes, place.fake.pushes) == (refs, [], 0)
 
