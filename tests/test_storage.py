@@ -29,12 +29,12 @@ from tests.s3_server import Server
 
 pytest.importorskip("moto", reason="moto is not installed")
 
+pytestmark = pytest.mark.slow
+
 #: Says what it was given, and whatever it can find of credentials: in its environment, and in its parent's.
 NOSY = """
 import os
 from pathlib import Path
-
-pytestmark = pytest.mark.slow
 found = [name for name in os.environ if "AWS" in name]
 for place in ("/proc/self/environ", f"/proc/{os.getppid()}/environ"):
     try:
