@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import tempfile
+import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -92,6 +93,7 @@ class Objects:
         self.common_dir = common_dir
         #: The folder of our own that the command under way works in, if it has one.
         self.work: Path | None = None
+        self._reading = threading.Lock()
 
     @property
     def own_dir(self) -> Path:
@@ -219,12 +221,26 @@ class Objects:
         command.update_environment(**{**process.git_environment(), **blank}, GIT_DIR=str(self.git_dir))
         return command
 
+    @contextmanager
+    def _standing(self) -> Iterator[Any]:
+        """The standing process, for one question: whoever asks beside another would wait for an answer that he took."""
+        with self._reading:
+            try:
+                yield self._objects
+            except ValueError:
+                raise  # there is no such object, which was its whole answer
+            except BaseException:
+                # Whatever of the answer was not read would be the next one's.
+                self._objects.clear_cache()
+                raise
+
     def read(self, commit: str, path: str) -> bytes | None:
         """The content of `path` in `commit` (as git stores it, unfiltered), or None if there is no such file."""
         if "\n" in path:
             raise BadInput(f"{path!r}: paths with line breaks are not supported")
         try:
-            _, kind, _, data = self._objects.get_object_data(f"{commit}:{path}")
+            with self._standing() as process:
+                _, kind, _, data = process.get_object_data(f"{commit}:{path}")
         except ValueError:
             return None
         return data if kind in (b"blob", "blob") else None
@@ -267,13 +283,15 @@ class Objects:
 
     def read_blob(self, sha: str) -> bytes:
         """The content of a blob."""
-        data: bytes = self._objects.get_object_data(sha)[3]
+        with self._standing() as process:
+            data: bytes = process.get_object_data(sha)[3]
         return data
 
     def size_of_blob(self, sha: str) -> int | None:
         """How many bytes a blob has; None if git does not have it here."""
         try:
-            size: int = self._objects.get_object_header(sha)[2]
+            with self._standing() as process:
+                size: int = process.get_object_header(sha)[2]
         except ValueError:
             return None
         return size

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from pathlib import Path
+from typing import Any
 
+import git as gitpython
 import pytest
 
 from nbpr.errors import BadInput, NotAllowed, OutOfReach
@@ -66,6 +69,48 @@ class TestObjects:
         assert repo.read(sha, "ordner mit raum/ä.bin") == b"\0\r\n\xff"
         assert repo.read(sha, "nothing") is None
         assert repo.read(sha, "ordner mit raum") is None
+
+    def test_threads_read_at_the_same_time(self, repository: Path) -> None:
+        # A run and the one that proves it look at the same tree: whoever took the other's answer waited for ever.
+        repo = Repository.discover(repository)
+        sha = commit_file(repository, "a", b"a" * 100)
+        contents = {repo.store(data): data for data in (bytes([65 + n]) * 100_000 * n for n in range(6))}
+        wrong: list[object] = []
+
+        def reading() -> None:
+            try:
+                for _ in range(20):
+                    wrong.extend(blob for blob, data in contents.items() if repo.read_blob(blob) != data)
+                    wrong.extend(blob for blob, data in contents.items() if repo.size_of_blob(blob) != len(data))
+                    wrong.extend(name for name in ("a", "b") if (repo.read(sha, name) is None) != (name == "b"))
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is told of below
+                wrong.append(error)
+
+        threads = [threading.Thread(target=reading, daemon=True) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert [thread.is_alive() for thread in threads] == [False] * 4
+        assert wrong == []
+
+    def test_a_read_that_is_broken_off_is_not_taken_for_the_next_ones_answer(
+        self, repository: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        repo = Repository.discover(repository)
+        one, other = repo.store(b"one"), repo.store(b"other")
+        assert repo.read_blob(one) == b"one"
+
+        def asked_and_broken_off(command: Any, sha: str) -> object:
+            command.cat_file_all.stdin.write(f"{sha}\n".encode())
+            command.cat_file_all.stdin.flush()
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(gitpython.Git, "get_object_data", asked_and_broken_off)
+            with pytest.raises(KeyboardInterrupt):
+                repo.read_blob(one)
+        assert repo.read_blob(other) == b"other"
 
     def test_an_edited_tree_keeps_modes_and_the_rest(self, repository: Path) -> None:
         (repository / "run.sh").write_text("#!/bin/sh\n")
