@@ -29,13 +29,13 @@ demo: $(READY)
 	@$(BIN)/nbpr demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadscope
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadscope --max-worker-restart 2
 
 test-fast: $(READY)
 	@HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak and not kernel and not slow"
 
 soak: $(READY)
-	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n $(JOBS) -m "soak or not kernel" --timeout 3600
+	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n $(JOBS) -m "soak or not kernel" --timeout 3600 -o faulthandler_timeout=4000
 
 lint: $(READY)
 	@$(BIN)/ruff check .
