@@ -27,31 +27,41 @@ def token(
 ) -> Token:
     """The token for a repository on a forge.
 
-    Raises `NotAllowed` where there is none, and where a token file would go to a host that only the repository's
-    settings name: those came from somebody else.
+    A token file, and git's credentials, which helpers may give to whoever asks, go to no host that only the
+    repository's settings name: those came from somebody else. Raises `NotAllowed` then, and where there is no token.
     """
     url = f"{address.root}/{address.owner}/{address.repo}"
-    ours = environ.get("NBPR_FORGE_URL", "")
-    said = bool(ours) and tokens.host_of(ours) == tokens.host_of(address.root)
-    if config.token_file and not said and choice.parse(remote_url).host != address.host:
-        raise NotAllowed(
-            f"the token file is for the remote's host, and forge-url names another one: {address.host}",
-            hint=f"if that is right: NBPR_FORGE_URL={address.root}",
-        )
+    ours, host = environ.get("NBPR_FORGE_URL", ""), tokens.host_of(address.root)
+    said = bool(ours) and tokens.host_of(ours) == host
+    is_trusted = said or _is_of_remote(address, remote_url)
+    confirm = f"if {host} is right: NBPR_FORGE_URL={address.root}"
+    if config.token_file and not is_trusted:
+        message = f"the token file is for the remote's host, and forge-url names another one: {host}"
+        raise NotAllowed(message, hint=confirm)
     found = tokens.find(
         url,
         kind,
         environ,
         Path(config.token_file).expanduser() if config.token_file else None,
-        repository.credential,
+        repository.credential if is_trusted else None,
         allow_http=said and ours.lower().startswith("http://"),
     )
     if found is None:
         raise NotAllowed(
-            f"there is no token for {tokens.host_of(address.root)}: {tokens.absent(url, environ)}",
-            hint=f"docs/forges.md says how to make one; --token-file or {_variable(kind)} says it",
+            f"there is no token for {host}: {tokens.absent(url, environ)}",
+            hint=f"docs/forges.md says how to make one; --token-file or {_variable(kind)} says it"
+            if is_trusted
+            else f"git's credentials are for the remote's host, and forge-url names another one; {confirm}",
         )
     return found
+
+
+def _is_of_remote(address: Address, remote_url: str) -> bool:
+    """Whether an address is on the remote's own host, by its port too where the remote's URL is one of the web."""
+    remote = choice.parse(remote_url)
+    if remote_url.lower().startswith(("http://", "https://")):
+        return tokens.host_of(remote.root) == tokens.host_of(address.root)
+    return remote.host == address.host
 
 
 def api(address: Address, kind: Kind, found: Token | None, ca_file: str | None = None) -> Api:

@@ -161,6 +161,31 @@ def test_a_token_file_does_not_follow_the_repositorys_settings(
     assert forge_for(cloned, settings).name == "gitea"
 
 
+@pytest.mark.parametrize(
+    ("remote", "forge_url", "given"),
+    [
+        ("https://git.example.invalid/ada/x.git", "https://evil.invalid", False),
+        ("https://git.example.invalid/ada/x.git", "https://git.example.invalid:3000", False),
+        ("https://git.example.invalid:443/ada/x.git", "https://git.example.invalid", True),
+        ("git@git.example.invalid:ada/x.git", "https://git.example.invalid:3000/git", True),
+    ],
+)
+def test_gits_credentials_do_not_follow_the_repositorys_settings_either(
+    cloned: Repository, monkeypatch: pytest.MonkeyPatch, remote: str, forge_url: str, given: bool
+) -> None:
+    # As CI is often set up: a helper that gives the token to whoever asks.
+    git(cloned.root, "remote", "set-url", "origin", remote)
+    git(cloned.root, "config", "credential.helper", "!f() { echo username=ada; echo password=pass-0123456789; }; f")
+    (cloned.root / "nbpr.toml").write_text(f'forge = "gitea"\nforge-url = "{forge_url}"\n')
+    settings = config.load(cloned.root, {}, environ={})
+    if not given:
+        with pytest.raises(NotAllowed, match="there is no token for") as caught:
+            forge_for(cloned, settings)
+        assert "NBPR_FORGE_URL" in str(caught.value.hint)
+        monkeypatch.setenv("NBPR_FORGE_URL", forge_url)
+    assert forge_for(cloned, settings).name == "gitea"
+
+
 @pytest.mark.parametrize("key", ["token-file", "ca-file"])
 def test_what_a_repository_may_not_say(cloned: Repository, key: str) -> None:
     (cloned.root / "nbpr.toml").write_text(f'{key} = "/home/ada/.ssh/id_ed25519"\n')
@@ -195,7 +220,7 @@ def test_a_redirect_away_does_not_get_the_token(tmp_path: Path, monkeypatch: pyt
         git(tmp_path / "r", "remote", "add", "origin", f"{served.root}/ada/x.git")
         repository = Repository.discover(tmp_path / "r")
         address = choice.parse(repository.remote_url("origin"))
-        token = access.token(repository, config.Config(), address, "gitea", "")
+        token = access.token(repository, config.Config(), address, "gitea", f"{served.root}/a/b.git")
         served.reset({0: Fault("away")})
         with pytest.raises(OutOfReach, match="where its token does not go"):
             access.api(address, "gitea", token).login()

@@ -101,6 +101,16 @@ def test_it_gives_up_in_the_end(served: Counting, waits: list[float]) -> None:
     assert all(later > sooner / 2 for sooner, later in pairwise(waits))
 
 
+@pytest.mark.parametrize("data", [None, {}, {"message": "ok"}, "none"])
+def test_what_is_no_list_is_not_taken_for_an_empty_one(served: Counting, data: Any) -> None:
+    # That there are no pull requests leads to a second one, so it has to be said.
+    served.replies = [Reply(200, data)]
+    with pytest.raises(OutOfReach, match="otherwise than with a list"):
+        list(client(served).pages("/list", "limit", 2))
+    served.replies = [Reply(200, [])]
+    assert list(client(served).pages("/list", "limit", 2)) == []
+
+
 def test_a_500_may_mean_that_there_is_no_such_thing(served: Counting, waits: list[float]) -> None:
     served.reset({number: Fault("500") for number in range(9)})
     with pytest.raises(OutOfReach):
