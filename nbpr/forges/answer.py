@@ -19,11 +19,12 @@ LARGEST = 64_000_000
 
 @dataclass(frozen=True)
 class Answer:
-    """What a forge answered: `data` is its JSON, None where there was no content."""
+    """What a forge answered: `data` is its JSON, None where that is null or where there was no content (`is_empty`)."""
 
     status: int
     data: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_empty: bool = False
 
     @property
     def message(self) -> str:

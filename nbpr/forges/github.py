@@ -60,12 +60,12 @@ class GithubApi:
         self._merging: set[int] = set()
 
     def login(self) -> str:
-        """The user whose token it is; the token of a workflow may not ask, and is a bot's."""
+        """The user whose token it is; that of an App, as of a workflow, is a bot's, and only GraphQL says whose."""
         answer = self._client.get("/user", accept=(200, 403))
         if answer.status == 200:
             return str(answer.data["login"])
         if "integration" in answer.message.lower():
-            return "github-actions[bot]"
+            return self._graphql.viewer()
         raise NotAllowed(f"{self._client.host}: {answer.message}", hint=self._client.wanted_token())
 
     def may_push(self) -> bool:

@@ -1,4 +1,4 @@
-"""What only GraphQL changes on GitHub: whether a pull request is a draft, and whether it is merged by itself."""
+"""What only GraphQL does on GitHub: say whose the token of an App is, turn drafts, have merged by itself."""
 
 from __future__ import annotations
 
@@ -14,14 +14,26 @@ _AUTO = (
     "mutation($id: ID!, $way: PullRequestMergeMethod!) {enablePullRequestAutoMerge("
     "input: {pullRequestId: $id, mergeMethod: $way}) {pullRequest {autoMergeRequest {enabledAt}}}}"
 )
+_VIEWER = "query {viewer {login}}"
 _DRAFT = "mutation($id: ID!) {convertPullRequestToDraft(input: {pullRequestId: $id}) {pullRequest {isDraft}}}"
 
 
 class Graphql:
-    """Mutations, each of a pull request whose place in the other API is `at`."""
+    """Questions and mutations; these are each of a pull request whose place in the other API is `at`."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
+
+    def viewer(self) -> str:
+        """Who we are. Our own comments are known by it: were it not known, each command would make another one."""
+        answer = self._client.ask(self._place, {"query": _VIEWER})
+        login = answer.data.get("data", {}).get("viewer", {}).get("login") if not answer.data.get("errors") else None
+        if not login:
+            raise NotAllowed(
+                f"{self._client.host} does not say whose token it is: {answer.message or 'no reason given'}",
+                hint=self._client.wanted_token(),
+            )
+        return str(login)
 
     def with_draft(self, at: str, draft: bool) -> Any:
         """The pull request, as a draft or ready."""
@@ -59,6 +71,9 @@ class Graphql:
 
     def _told(self, query: str, variables: Mapping[str, Any], lookup: Callable[[], Any]) -> Answer:
         """The answer, which says in `errors` what did not go."""
-        place = self._client.base.removesuffix("/v3") + "/graphql"
         body = {"query": query, "variables": variables}
-        return self._client.write("POST", place, body, accept=(200,), lookup=lookup)
+        return self._client.write("POST", self._place, body, accept=(200,), lookup=lookup)
+
+    @property
+    def _place(self) -> str:
+        return self._client.base.removesuffix("/v3") + "/graphql"

@@ -38,6 +38,8 @@ CONNECT, NEXT_BYTES, WHOLE, LONGEST_WAIT = 10.0, 30.0, 90.0, 90.0
 SECONDARY_WAIT = 60.0
 REDIRECTS = 5
 
+_BETWEEN = "is there a proxy or a sign-in page in front of it?"
+
 #: Waits; tests put a clock of their own here.
 pause: Callable[[float], None] = time.sleep
 
@@ -91,6 +93,10 @@ class Client:
         """Read. `path` is below the base, or a whole address on the same host."""
         return self._settled("GET", path, None, accept, None, params)
 
+    def ask(self, path: str, question: Any) -> Answer:
+        """Read by a question that is sent, which is GraphQL's way."""
+        return self._settled("POST", path, question, (200,), None, {})
+
     def pages(self, path: str, size: str, most: int, limit: int = 100, **params: Any) -> Iterator[Any]:
         """The items of a list, page by page, `limit` pages at most. `size` names the parameter for a page's size.
 
@@ -99,7 +105,9 @@ class Client:
         seen = 0
         for page in range(1, limit + 1):
             answer = self.get(path, **{**params, size: most, "page": page})
-            items = answer.data or []
+            items = [] if answer.data is None else answer.data  # Gitea says null for none
+            if answer.is_empty or not isinstance(items, list):  # that there are none has to be said
+                raise OutOfReach(f"{self.host} answers otherwise than with a list (GET {path})", hint=_BETWEEN)
             yield from items
             seen += len(items)
             total = answer.headers.get("x-total-count", "")
@@ -205,7 +213,7 @@ class Client:
             return Conflict(said, hint="look at the pull request in the browser")
         if 400 <= answer.status < 500:
             return BadInput(said)
-        return OutOfReach(said, hint="is there a proxy or a sign-in page in front of it?")
+        return OutOfReach(said, hint=_BETWEEN)
 
     def wanted_token(self) -> str:
         """What a token has to be able to do, in words for a hint."""
@@ -274,7 +282,7 @@ class Client:
                 data = read(response)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise Lost(_reason(error)) from None
-        return Answer(response.status_code, parsed(response, data), response.headers)
+        return Answer(response.status_code, parsed(response, data), response.headers, not data.strip())
 
     def _http(self) -> httpx.Client:
         if self._client is None:

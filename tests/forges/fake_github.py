@@ -208,6 +208,8 @@ class FakeGithub(FakeForge):
         return Reply(201, self._pull(repo, pull, short=True))
 
     def _graphql(self, body: Any, login: str) -> Reply:
+        if "viewer" in body["query"]:
+            return Reply(200, {"data": {"viewer": {"login": login}}})
         number, full_name = body["variables"]["id"].split(" ", 1)
         repo = self.repos[full_name]
         pull = repo.pulls[int(number)]

@@ -297,16 +297,16 @@ def _handler(forge: FakeForge) -> type[BaseHTTPRequestHandler]:
                 return
             data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             path = parts.path.removeprefix("/moved")
+            body = _body(data, self.headers.get("Content-Type") or "")
             with forge._lock:
                 number = len(forge.requests)
-                forge.requests.append(f"{self.command} {path}")
+                forge.requests.append(f"{'GET' if _is_question(body) else self.command} {path}")
                 fault = forge.faults.get(number)
                 if fault is not None:
                     forge.struck.append(number)
             if fault is not None and not fault.after and self._fail(fault.kind):
                 return
             query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-            body = _body(data, self.headers.get("Content-Type") or "")
             reply = forge.handled(self.command, unquote(path), query, body, _token(self.headers.get("Authorization")))
             if fault is not None and fault.after and self._fail(fault.kind, reply):
                 return
@@ -379,6 +379,11 @@ class _Listening(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         pass  # clients that went away; what matters is in `errors`
+
+
+def _is_question(body: Any) -> bool:
+    """Whether it is a question of GraphQL's, which is sent as writes are and changes nothing."""
+    return isinstance(body, Mapping) and str(body.get("query", "")).startswith("query ")
 
 
 def _body(data: bytes, kind: str) -> Any:

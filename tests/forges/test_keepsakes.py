@@ -223,10 +223,11 @@ def test_what_somebody_wrote_meanwhile_stays(gitea_place: Place, monkeypatch: py
 # -- findings at their cells -----------------------------------------------------------------------------------
 
 
-def test_a_check_run_where_the_token_may(github_place: Place) -> None:
+@pytest.mark.parametrize("bot", ["github-actions[bot]", "our-app[bot]"])
+def test_a_check_run_where_the_token_may(github_place: Place, bot: str) -> None:
     assert github_place.fake is not None
-    github_place.fake.users[places.TOKEN] = "github-actions[bot]"
-    github_place.fake.apps.add("github-actions[bot]")
+    github_place.fake.users[places.TOKEN] = bot
+    github_place.fake.apps.add(bot)
     done = propose(github_place)
     assert done["operation"] == "created"
     assert [finding for finding in done["findings"] if "Apps" in finding["message"]] == []
@@ -236,7 +237,10 @@ def test_a_check_run_where_the_token_may(github_place: Place) -> None:
     github_place.fake.reset()
     assert propose(github_place)["operation"] == "unchanged"
     assert github_place.fake.writes == []
-    assert len(github_place.fake.requests) <= 6
+    assert len(github_place.fake.requests) <= 7  # that it is an App's is one more question
+    assert propose(github_place, title="Another title")["operation"] == "unchanged"
+    (comment,) = github_place.forge().get(1).comments
+    assert comment.author == bot
 
 
 def test_a_plain_token_is_told_once(github_place: Place) -> None:
