@@ -23,6 +23,9 @@ from nbpr.forges.remarks import Remark
 from nbpr.forges.status import Check, Status
 from nbpr.git.repository import RefUpdate, Repository, Stale
 
+#: What stands beside the text of a pull request, each a list that is only ever added to.
+_LISTS = {"labels", "reviewers", "assignees"}
+
 #: What the body of a pull request of ours has, on a line of its own.
 OURS = "<!-- nbpr-proposal "
 
@@ -176,14 +179,21 @@ class ServerForge:
         moved = head_sha is not None and head_sha != (copy or (None if is_gone else pull.head_sha))
         if wanted == pull and not moved:
             return pull
-        now = self._current(pull.number)
-        if (now.body, now.state) != (pull.body, pull.state):
-            raise Stale(f"somebody edited pull request #{pull.number} meanwhile")
+        now = self._as_read(pull)
         if head_sha is not None and moved:
             self._delivery.push(pull.head, copy, head_sha)
         with Pushed(pull.head, head_sha or pull.head_sha):
             self.forget()
-            return replace(self._made_so(now, replace(now, **changes)), head_sha=head_sha or pull.head_sha)
+            if moved:
+                now = self._as_read(pull)  # a push takes its time, and what was written meanwhile is not written over
+            return replace(self._made_so(now, _onto(now, pull, changes)), head_sha=head_sha or pull.head_sha)
+
+    def _as_read(self, pull: PullRequest) -> PullRequest:
+        """The pull request as it is now. Raises `Stale` if its text or state is another than when it was read."""
+        now = self._current(pull.number)
+        if (now.body, now.state) != (pull.body, pull.state):
+            raise Stale(f"somebody edited pull request #{pull.number} meanwhile")
+        return now
 
     def _has_branch(self, pull: PullRequest) -> bool:
         """Whether a pull request is, or was, of a branch that is ours to push; a topic is in the pull request alone."""
@@ -333,6 +343,15 @@ class ServerForge:
         base = self._delivery.copy(opening.base)
         if base is not None and not self._repository.changed_paths(base, opening.head_sha, merge_base=True):
             raise BadInput(f"{opening.head} holds nothing that {opening.base} has not; there is nothing to propose")
+
+
+def _onto(now: PullRequest, pull: PullRequest, changes: Mapping[str, Any]) -> PullRequest:
+    """The pull request as it is now, with `changes` to `pull`, as read before: what people changed since stays."""
+    wanted = {name: value for name, value in changes.items() if value != getattr(pull, name)}
+    for name in _LISTS & wanted.keys():
+        had = {each.casefold() for each in getattr(pull, name)}
+        wanted[name] = people(getattr(now, name), (each for each in wanted[name] if each.casefold() not in had))
+    return replace(now, **wanted)
 
 
 def _both(had: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ _PART = re.compile(r"^<!-- nbpr:[^\n]*? -->$.*?^<!-- /nbpr -->$", re.MULTILINE |
 class Identity:
     """Whose proposal it is, its key, its notebooks, and every key, author and title that it had before.
 
-    `head` is the commit that nbpr last pushed for it.
+    `head` is the commit that nbpr last pushed for it, to `branch`; `draft` is whether it made a draft of it.
     """
 
     author: str
@@ -38,6 +38,8 @@ class Identity:
     authors: tuple[str, ...] = ()
     titles: tuple[str, ...] = ()
     head: str | None = None
+    branch: str | None = None
+    draft: bool = False
 
     def comment(self) -> str:
         """The line that the pull request's body carries. `--` would end it, so it is escaped."""
@@ -48,6 +50,8 @@ class Identity:
             "titles": list(self.all_titles),
             "verdict": self.verdict,
             "head": self.head,
+            "branch": self.branch,
+            "draft": self.draft,
         }
         text = json.dumps(facts, ensure_ascii=True)
         return f"<!-- nbpr-proposal {text.replace('--', '-' + chr(92) + 'u002d')} -->"
@@ -89,7 +93,8 @@ def read(body: str) -> Identity | None:
         *authors, author = facts["authors"]
         *titles, title = facts["titles"]
         known = Identity(author, key, tuple(facts["notebooks"]), title, tuple(keys), facts.get("verdict"))
-        return replace(known, authors=tuple(authors), titles=tuple(titles), head=facts.get("head"))
+        pushed = {"head": facts.get("head"), "branch": facts.get("branch"), "draft": facts.get("draft") is True}
+        return replace(known, authors=tuple(authors), titles=tuple(titles), **pushed)
     except (ValueError, KeyError, TypeError):
         return None  # somebody edited it; then it is theirs
 
@@ -127,8 +132,8 @@ class Wanted:
     base: str | None = None
 
 
-def find(pulls: Iterable[PullRequest], mine: Identity, wanted: Wanted) -> PullRequest | None:
-    """The pull request that this proposal already has, or None for a new one.
+def find(pulls: Iterable[PullRequest], mine: Identity, wanted: Wanted, login: str) -> PullRequest | None:
+    """The pull request that this proposal of `login` already has, or None for a new one.
 
     In this order: by number, by branch, by key, then the open one of the same author for the same notebooks
     under the same title; with a `base`, only those into it. Raises `Conflict` for one that was closed, since that
@@ -137,11 +142,10 @@ def find(pulls: Iterable[PullRequest], mine: Identity, wanted: Wanted) -> PullRe
     newest_first = sorted(pulls, key=lambda pull: -pull.number)
     if wanted.pull is not None:
         return _usable(_numbered(newest_first, wanted), wanted)
-    newest_first = [pull for pull in newest_first if wanted.base in (None, pull.base)]
     if wanted.branch is not None:
-        return _usable(_best(pull for pull in newest_first if pull.head == wanted.branch), wanted)
-    known_pulls = ((pull, known) for pull in newest_first if (known := read(pull.body)))
-    ours = [(pull, known) for pull, known in known_pulls if mine.author in known.all_authors]
+        of_branch = (pull for pull in newest_first if pull.head == wanted.branch and _is_into(pull, wanted))
+        return _usable(_best(of_branch), wanted)
+    ours = [(pull, known) for pull, known in _ours(newest_first, mine, login) if _is_into(pull, wanted)]
     keyed = _best(pull for pull, known in ours if mine.key in known.all_keys)
     if keyed is not None and keyed.state != "merged":
         return _usable(keyed, wanted)
@@ -149,15 +153,36 @@ def find(pulls: Iterable[PullRequest], mine: Identity, wanted: Wanted) -> PullRe
     return next(same, None)
 
 
-def is_among(opened: Iterable[PullRequest], mine: Identity, wanted: Wanted) -> bool:
+def is_among(opened: Iterable[PullRequest], mine: Identity, wanted: Wanted, login: str) -> bool:
     """Whether `find` takes one of these open pull requests, whatever closed ones there are besides."""
     if wanted.pull is not None:
         return any(pull.number == wanted.pull for pull in opened)
-    of_base = [pull for pull in opened if wanted.base in (None, pull.base)]
+    of_base = [pull for pull in opened if _is_into(pull, wanted)]
     if wanted.branch is not None:
         return any(pull.head == wanted.branch for pull in of_base)
-    ours = (known for pull in of_base if (known := read(pull.body)) is not None)
-    return any(mine.author in known.all_authors and mine.key in known.all_keys for known in ours)
+    ours = _ours(of_base, mine, login)
+    return any(pull.head == known.branch and mine.key in known.all_keys for pull, known in ours)
+
+
+def _is_into(pull: PullRequest, wanted: Wanted) -> bool:
+    return wanted.base in (None, pull.base)
+
+
+def _ours(pulls: Sequence[PullRequest], mine: Identity, login: str) -> list[tuple[PullRequest, Identity]]:
+    """The pull requests that `mine` proposed, and what they say.
+
+    Anybody can copy a body into a pull request of their own, and backports do. So a pull request has to be of the
+    branch that its body names, in this repository or opened by `login`; or, where none is of that branch, since it was
+    renamed on the server, opened by `login`.
+    """
+    heads = {pull.head for pull in pulls}
+    known = [(pull, found) for pull in pulls if (found := read(pull.body)) and mine.author in found.all_authors]
+    return [
+        (pull, found)
+        for pull, found in known
+        if (pull.author == login and found.branch not in heads - {pull.head})
+        or (pull.head == found.branch and ":" not in pull.head)
+    ]
 
 
 def _numbered(pulls: Iterable[PullRequest], wanted: Wanted) -> PullRequest:

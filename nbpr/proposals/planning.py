@@ -27,10 +27,10 @@ def make(repository: Repository, config: Config, forge: Forge, proposal: Proposa
     branches = Branches(repository, repository.remote(config.remote))
     base = _fetched_base(config, branches, forge, proposal)
     wanted = replace(proposal.wanted, base=proposal.base)
-    pulls = forge.find()
-    if not identity.is_among(pulls, mine, wanted):
+    pulls, login = forge.find(), forge.login()
+    if not identity.is_among(pulls, mine, wanted, login):
         pulls = forge.find(state=None)  # a server may have thousands: only where the open ones do not tell
-    pull = identity.find(pulls, mine, wanted)
+    pull = identity.find(pulls, mine, wanted, login)
     if pull is not None:
         base = pull.base
     base_sha = _base_sha(branches, base, proposal)

@@ -125,11 +125,17 @@ class Plan:
 
     @property
     def becomes_ready(self) -> bool:
-        """Whether the pull request is a draft that passed, and is proposed as more than a draft now."""
-        if self.pull is None or not self.pull.draft or self.proposal.draft:
+        """Whether the pull request is a draft of nbpr's that passed, and is proposed as more than a draft now."""
+        if self.pull is None or not self.pull.draft or self.proposal.draft or self.is_their_draft:
             return False
         told = identity.read(self.pull.body)
         return told is not None and told.verdict == "passed"
+
+    @property
+    def is_their_draft(self) -> bool:
+        """Whether a person made a draft of the pull request, who alone takes that back."""
+        told = identity.read(self.pull.body) if self.pull is not None and self.pull.draft else None
+        return told is not None and not told.draft
 
     @property
     def contents(self) -> dict[str, bytes | None]:

@@ -269,15 +269,15 @@ def _publish(
     forge: Forge, plan: Plan, proof: Proof, shown: tuple[NotebookDiff, ...], head: str, files: Mapping[str, str]
 ) -> PullRequest:
     proposal = plan.proposal
-    mine = replace(plan.identity, verdict=proof.verdict, head=head)
-    part = messages.body(plan, proof, shown, mine, files, keepsakes.page_name(head))
     draft = proposal.draft or proof.verdict == "failed"
+    mine = replace(plan.identity, verdict=proof.verdict, head=head, branch=plan.branch, draft=draft)
+    part = messages.body(plan, proof, shown, mine, files, keepsakes.page_name(head))
     if plan.pull is not None:
         return forge.update(
             plan.pull,
             head_sha=head,
             body=identity.body_with(plan.pull.body, part),
-            draft=draft,
+            draft=draft or plan.is_their_draft,
             state="open",
             **_asked_for(plan),
         )

@@ -21,12 +21,14 @@ def mine(key: str = "k1", title: str = "T", notebooks: tuple[str, ...] = ("a.ipy
 
 
 def pull(number: int, known: Identity, state: State = "open", head: str | None = None, login: str = ADA) -> PullRequest:
+    head = head or f"agent/{number}"
+    known = replace(known, branch=known.branch or head)
     body = f"<!-- nbpr:{known.key} -->\ntext\n{known.comment()}\n<!-- /nbpr -->"
-    return PullRequest(number, known.title, state, False, head or f"agent/{number}", "main", "0", "", login, body)
+    return PullRequest(number, known.title, state, False, head, "main", "0", "", login, body)
 
 
 def find(pulls: list[PullRequest], who: Identity, wanted: Wanted | None = None) -> int | None:
-    found = identity.find(pulls, who, wanted or Wanted())
+    found = identity.find(pulls, who, wanted or Wanted(), ADA)
     return found.number if found else None
 
 
@@ -66,6 +68,30 @@ def test_every_title_counts_and_the_forges_too() -> None:
     assert find([retitled], mine("k3", title="V")) is None
 
 
+def test_a_body_that_was_copied_makes_nobodys_pull_request_ours() -> None:
+    ours = pull(1, mine(), head="agent/ours")
+    theirs = replace(pull(2, mine(), head="bob/backport"), body=ours.body, author="bob", base="release")
+    assert find([ours, theirs], mine()) == 1
+    for state in ("closed", "merged"):
+        assert find([theirs, replace(ours, state=state)], mine(), Wanted(reopen=True)) in (1, None)
+    assert find([theirs], mine("k2")) is None
+    # On a fork it may even name its own branch: nothing of it is ours, and its being closed is no answer to us.
+    fork = replace(pull(3, mine(), "closed", "bob:evil"), author="bob")
+    assert find([fork], mine()) is None
+    # One's own copy, as for a backport, is another pull request too.
+    own = replace(theirs, author=ADA)
+    for wanted in (Wanted(), Wanted(base="release")):
+        assert find([own, replace(ours, state="merged")], mine(), wanted) is None
+        assert not identity.is_among([own], mine(), wanted, ADA)
+
+
+def test_a_branch_that_was_renamed_on_the_server_is_still_ours() -> None:
+    renamed = replace(pull(1, mine(), head="agent/ours"), head="feature/better")
+    assert find([renamed], mine()) == 1
+    assert find([renamed], mine("k2")) == 1
+    assert find([replace(renamed, author="bob")], mine()) is None
+
+
 def test_another_base_is_another_pull_request() -> None:
     assert find([pull(1, mine())], mine(), Wanted(base="main")) == 1
     assert find([pull(1, mine())], mine(), Wanted(base="release")) is None
@@ -96,7 +122,8 @@ def test_by_number_and_by_branch() -> None:
 
 @given(st.text(), st.text(), st.lists(st.text(min_size=1), min_size=1))
 def test_what_a_body_says_comes_back(author: str, title: str, notebooks: list[str]) -> None:
-    known = Identity(author, "k", tuple(notebooks), title, ("j",), "passed", (title,), (author,), "0" * 40)
+    past = {"keys": ("j",), "authors": (title,), "titles": (author,), "head": "0" * 40, "branch": title, "draft": True}
+    known = Identity(author, "k", tuple(notebooks), title, verdict="passed", **past)
     body = f"before\n\n{known.comment()}\nafter"
     assert identity.read(body) == known
     assert "-->" not in known.comment()[:-3]
