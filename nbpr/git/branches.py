@@ -21,6 +21,15 @@ SLUG_LENGTH = 48
 
 
 @dataclass(frozen=True)
+class Tip:
+    """The newest commit of a branch, made by nbpr: the key of its proposal, git's author, and the agent, if one."""
+
+    key: str
+    author: str
+    agent: str | None
+
+
+@dataclass(frozen=True)
 class Branches:
     """The branches of the remote as last fetched, or the local ones where there is no remote."""
 
@@ -39,12 +48,17 @@ class Branches:
         """The branches known; of a remote those that were fetched."""
         return {ref.removeprefix(self._space) for ref in self.repository.refs(self._space)}
 
-    def keys(self) -> dict[str, str]:
-        """Each branch whose newest commit is one of nbpr's, and the key of the proposal that it was made for."""
-        form = "%(refname)%00%(trailers:key=Nbpr-Key,valueonly)"
-        listed = self.repository.git("for-each-ref", f"--format={form}", self._space)
-        pairs = (line.partition("\0") for line in listed.splitlines() if "\0" in line)
-        return {ref.removeprefix(self._space): key for ref, _, key in pairs if key}
+    def tips(self) -> dict[str, Tip]:
+        """Each branch whose newest commit is one of nbpr's, and what that says of the proposal that it was made for."""
+        # All trailers: git 2.39 mixes up those of two keys. They have line breaks, so NUL alone ends a field.
+        form = "%(refname)%00%(authorname) %(authoremail)%00%(trailers:only,unfold)%00"
+        fields = self.repository.git("for-each-ref", f"--format={form}", self._space).split("\0")
+        found = {}
+        for ref, author, trailers in zip(fields[::3], fields[1::3], fields[2::3], strict=False):
+            told = dict(line.partition(": ")[::2] for line in trailers.splitlines())
+            if key := told.get("Nbpr-Key"):
+                found[ref.strip().removeprefix(self._space)] = Tip(key, author, told.get("Nbpr-Agent"))
+        return found
 
     def fetch(self, branches: Iterable[str], refspecs: Iterable[str] = ()) -> None:
         """Bring branches (and what else the refspecs name) from the remote here. Patterns may end in `*`."""

@@ -46,6 +46,8 @@ def _trailers(plan: Plan, proof: Proof, signer: str) -> Iterable[str]:
     yield from (f"Nbpr-Notebook: {subject.path}" for subject in plan.subjects)
     yield from (f"Nbpr-Run: {run} {key}" for run, key in proof.run_keys.items())
     yield f"Nbpr-Base: {plan.base_sha}"
+    if plan.proposal.agent:
+        yield f"Nbpr-Agent: {' '.join(plan.proposal.agent.split())}"
     yield from (f"Co-authored-by: {author}" for author in plan.proposal.co_authors)
     if plan.proposal.signoff:
         yield f"Signed-off-by: {signer}"

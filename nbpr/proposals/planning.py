@@ -8,7 +8,7 @@ from dataclasses import replace
 from nbpr.config import Config
 from nbpr.errors import BadInput, Conflict
 from nbpr.forges import Forge, PullRequest, bring_up_to_date
-from nbpr.git.branches import Branches, new_name
+from nbpr.git.branches import Branches, Tip, new_name
 from nbpr.git.repository import Repository
 from nbpr.notebooks import editlist
 from nbpr.proposals import identity, merging
@@ -139,7 +139,8 @@ def _new_branch(
 ) -> str:
     wanted = proposal.wanted.branch
     if wanted is None:
-        made = _half_made(config, branches, pulls, mine)
+        agent = " ".join((proposal.agent or "").split()) or None
+        made = _half_made(config, branches, pulls, Tip(mine.key, branches.repository.author, agent))
         if made is not None:
             return made
         taken = branches.names() | {pull.head for pull in pulls}
@@ -154,10 +155,10 @@ def _new_branch(
     return wanted
 
 
-def _half_made(config: Config, branches: Branches, pulls: list[PullRequest], mine: Identity) -> str | None:
+def _half_made(config: Config, branches: Branches, pulls: list[PullRequest], mine: Tip) -> str | None:
     """The branch that a killed command of this very proposal pushed without getting to its pull request."""
     known = {pull.head for pull in pulls}
-    ours = (name for name, key in branches.keys().items() if key == mine.key and name not in known)
+    ours = (name for name, tip in branches.tips().items() if tip == mine and name not in known)
     return next((name for name in ours if name.startswith(config.branch_prefix)), None)
 
 

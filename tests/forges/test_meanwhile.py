@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from nbpr.config import Config
-from nbpr.errors import Conflict
+from nbpr.errors import Conflict, NotAllowed
+from nbpr.forges.gitea import GiteaApi
+from nbpr.forges.github import GithubApi
 from nbpr.git.repository import Repository
 from nbpr.proposals import proofs, subjects
 from nbpr.proposals.plans import Plan
@@ -130,6 +132,28 @@ def test_a_copied_body_is_left_to_who_copied_it(place: Place) -> None:
     revised = propose(place, 0.9)
     assert (revised["operation"], revised["pull_request"]["number"]) == ("updated", 1)
     assert (place.on_server("bob/backport"), revised["branch"]) == (theirs, first["branch"])
+
+
+def test_the_half_of_another_agent_is_not_taken_over(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def by(agent: str, words: str) -> dict[str, Any]:
+        changed = projects.health().replace(b"How many", words.encode())
+        (place.repository.root / NOTEBOOK).write_bytes(changed)
+        return projects.propose(place.repository, agent=agent, title=f"By {agent}")
+
+    def refused(api: Any, opening: Any) -> None:
+        raise NotAllowed("no pull requests today")
+
+    api = GithubApi if place.kind == "github" else GiteaApi
+    with monkeypatch.context() as patched:
+        patched.setattr(api, "create", refused)
+        with pytest.raises(NotAllowed):
+            by("one", "Say how many")
+    left = "agent/health-by-one"
+    other = by("two", "Tell how many")
+    assert (other["operation"], other["branch"]) == ("created", "agent/health-by-two")
+    assert not place.repository.is_ancestor(str(place.on_server(left)), other["head_sha"])
+    again = by("one", "Say how many")
+    assert (again["operation"], again["branch"], again["pull_request"]["number"]) == ("created", left, 2)
 
 
 def test_what_is_closed_for_us_is_by_its_branch(place: Place) -> None:
