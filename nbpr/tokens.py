@@ -56,12 +56,18 @@ class Token:
         return self.source == HELPER
 
     def authorization(self, kind: Kind) -> str:
-        """The value of the `Authorization` header. Raises nothing; the value is known to the redaction."""
-        if kind == "github":
-            return f"Bearer {self.value}"
-        if self.login:  # it may be a password, which Gitea takes in this form only
+        """The value of the `Authorization` header, which is known to the redaction.
+
+        Raises `BadInput` for a password of a credential helper that no such header can hold.
+        """
+        if kind == "gitea" and self.login:  # it may be a password, which Gitea takes in this form only
             return "Basic " + b64encode(f"{self.login}:{self.value}".encode()).decode()
-        return f"token {self.value}"
+        if not self.value.isascii():
+            raise BadInput(
+                f"{self.source}: no token, since not all of it is ASCII",
+                hint="have it keep a token in place of the password (docs/tokens.md)",
+            )
+        return f"Bearer {self.value}" if kind == "github" else f"token {self.value}"
 
 
 def find(

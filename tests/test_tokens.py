@@ -283,6 +283,11 @@ def test_what_is_sent() -> None:
     assert mine.authorization("gitea") == "token value-value"
     assert mine.authorization("github") == "Bearer value-value"
     assert Token("pw pw", "h", HELPER, login="ada").authorization("gitea") == "Basic YWRhOnB3IHB3"
+    secret = Token("pässword", "h", HELPER, login="ada")
+    assert secret.authorization("gitea").startswith("Basic ")
+    with pytest.raises(BadInput, match="not all of it is ASCII") as caught:
+        secret.authorization("github")
+    assert "pässword" not in f"{caught.value} {caught.value.hint}"
 
 
 def test_a_token_does_not_show_itself() -> None:
