@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from nbpr.errors import BadInput, Conflict
 from nbpr.findings import Verdict
@@ -92,10 +92,14 @@ def read(body: str) -> Identity | None:
         *keys, key = facts["keys"]
         *authors, author = facts["authors"]
         *titles, title = facts["titles"]
-        known = Identity(author, key, tuple(facts["notebooks"]), title, tuple(keys), facts.get("verdict"))
-        pushed = {"head": facts.get("head"), "branch": facts.get("branch"), "draft": facts.get("draft") is True}
-        return replace(known, authors=tuple(authors), titles=tuple(titles), **pushed)
-    except (ValueError, KeyError, TypeError):
+        notebooks, verdict = facts["notebooks"], facts.get("verdict")
+        head, branch = facts.get("head"), facts.get("branch")
+        words = (*facts["keys"], *facts["authors"], *facts["titles"], *notebooks, head or "", branch or "")
+        if verdict not in (*get_args(Verdict), None) or not all(isinstance(word, str) for word in words):
+            return None
+        known = Identity(author, key, tuple(notebooks), title, tuple(keys), verdict, tuple(authors), tuple(titles))
+        return replace(known, head=head, branch=branch, draft=facts.get("draft") is True)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # somebody edited it; then it is theirs
 
 

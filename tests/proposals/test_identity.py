@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -134,6 +136,23 @@ def test_a_body_that_somebody_broke_is_none_of_ours() -> None:
     assert identity.read("<!-- nbpr-proposal {broken} -->") is None
     assert identity.read('<!-- nbpr-proposal {"keys": []} -->') is None
     assert identity.read("just words") is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"verdict": "odd"},
+        {"verdict": ["passed"]},
+        {"notebooks": [1, "x"]},
+        {"head": 5},
+        {"keys": [None]},
+        {"titles": 7},
+    ],
+)
+def test_a_marker_that_somebody_edited_is_theirs(odd: dict[str, Any]) -> None:
+    facts = {"authors": ["a"], "keys": ["k"], "notebooks": ["n"], "titles": ["t"], "verdict": None, "head": None}
+    assert identity.read(f"<!-- nbpr-proposal {json.dumps(facts)} -->") is not None
+    assert identity.read(f"<!-- nbpr-proposal {json.dumps({**facts, **odd})} -->") is None
 
 
 def test_what_people_write_around_our_part_stays() -> None:
