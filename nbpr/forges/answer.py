@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from inspect import isgeneratorfunction
+from traceback import walk_tb
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbpr import redaction
+from nbpr.errors import OutOfReach
 
 if TYPE_CHECKING:
     import httpx
 
 #: As many bytes as an answer may have.
 LARGEST = 64_000_000
+
+#: How the kinds of forges are called.
+_NAMES = {"gitea": "Gitea or Forgejo", "github": "GitHub"}
+
+Speaker = TypeVar("Speaker")
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,9 @@ class Answer:
         """What it says is wrong, in one line."""
         if not isinstance(self.data, Mapping):
             return ""
-        further = [one.get("message") if isinstance(one, Mapping) else one for one in self.data.get("errors") or ()]
+        errors = self.data.get("errors")
+        listed = errors if isinstance(errors, list) else ()
+        further = [one.get("message") if isinstance(one, Mapping) else one for one in listed]
         said = "; ".join(str(part) for part in (self.data.get("message"), *further) if part)
         return redaction.text(" ".join(said.split()))[:300]
 
@@ -84,3 +96,45 @@ def _moment(text: str) -> float | None:
         return parsedate_to_datetime(text).timestamp()
     except (TypeError, ValueError):
         return None
+
+
+def understanding(speaker: type[Speaker]) -> type[Speaker]:
+    """A class that asks a forge by its `_client`; an answer of another shape than it reads is `OutOfReach` to all.
+
+    So what stands in front of a forge, or is none, is told from a bug of ours, and each field can be read plainly.
+    """
+    for name, method in list(vars(speaker).items()):
+        if callable(method) and not name.startswith("_"):
+            setattr(speaker, name, _understanding(method))
+    return speaker
+
+
+def _understanding(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def at_once(self: Any, *args: Any, **named: Any) -> Any:
+        with _odd_answers(self):
+            return method(self, *args, **named)
+
+    @wraps(method)
+    def one_by_one(self: Any, *args: Any, **named: Any) -> Iterator[Any]:
+        with _odd_answers(self):
+            yield from method(self, *args, **named)
+
+    return one_by_one if isgeneratorfunction(method) else at_once
+
+
+@contextmanager
+def _odd_answers(speaker: Any) -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        places = [str(frame.f_globals.get("__name__")) for frame, _ in walk_tb(error.__traceback__)]
+        *_, last = (place for place in places if place.startswith("nbpr."))
+        if not last.startswith("nbpr.forges."):
+            raise  # a bug of what it was given to call
+        client = speaker._client
+        raise OutOfReach(
+            f"{client.host} answers otherwise than a {_NAMES[client.kind]} to {client.asked}: "
+            f"{type(error).__name__} {str(error)[:80]}",
+            hint="is there a proxy or a sign-in page in front of it, or is it another forge?",
+        ) from error

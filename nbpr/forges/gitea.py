@@ -13,7 +13,7 @@ from typing import Any
 
 from nbpr.errors import Conflict, NotAllowed
 from nbpr.forges import forking, shown
-from nbpr.forges.answer import Answer
+from nbpr.forges.answer import Answer, understanding
 from nbpr.forges.api import InGit, Said
 from nbpr.forges.attachments import Attachments
 from nbpr.forges.choice import Address
@@ -32,6 +32,7 @@ DRAFT = "WIP: "
 _DRAFTS = re.compile(r"^\s*(?:wip:|\[wip\])\s*", re.IGNORECASE)
 
 
+@understanding
 class GiteaApi:
     """One repository of a Gitea or Forgejo."""
 

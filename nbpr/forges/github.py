@@ -12,7 +12,7 @@ from typing import Any
 
 from nbpr.errors import BadInput, Conflict, NotAllowed
 from nbpr.forges import forking, shown
-from nbpr.forges.answer import Answer
+from nbpr.forges.answer import Answer, understanding
 from nbpr.forges.api import InGit, Said
 from nbpr.forges.checkruns import CheckRuns
 from nbpr.forges.choice import Address
@@ -41,6 +41,7 @@ def api_root(address: Address) -> str:
     return f"{address.root}/api/v3"
 
 
+@understanding
 class GithubApi:
     """One repository of a GitHub."""
 

@@ -39,6 +39,8 @@ SECONDARY_WAIT = 60.0
 REDIRECTS = 5
 
 _BETWEEN = "is there a proxy or a sign-in page in front of it?"
+#: The variables that name proxies, and what needs none.
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 #: Waits; tests put a clock of their own here.
 pause: Callable[[float], None] = time.sleep
@@ -83,6 +85,8 @@ class Client:
         self._moved: dict[str, str] = {}
         self._sockets: list[socket.socket] = []
         self._is_late = False
+        #: What was asked for last, for messages.
+        self.asked = "nothing"
 
     @property
     def host(self) -> str:
@@ -152,6 +156,7 @@ class Client:
         lookup: Callable[[], Any] | None,
         params: Mapping[str, Any],
     ) -> Answer:
+        self.asked = f"{method} {path}"
         trouble = _Trouble("nothing was sent")
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -288,8 +293,15 @@ class Client:
         if self._client is None:
             import httpx
 
-            limits = httpx.Timeout(NEXT_BYTES, connect=CONNECT)
-            self._client = httpx.Client(timeout=limits, follow_redirects=False, verify=_trusted(self._ca_file))
+            limits, trusted = httpx.Timeout(NEXT_BYTES, connect=CONNECT), _trusted(self._ca_file)
+            try:
+                self._client = httpx.Client(timeout=limits, follow_redirects=False, verify=trusted)
+            except (ImportError, ValueError, httpx.InvalidURL) as error:
+                named = ", ".join(name for name in os.environ if name.upper() in PROXIES)
+                raise BadInput(
+                    f"a proxy that cannot be used is named in {named}: {_reason(error)}",
+                    hint="wanted is http://HOST:PORT, and in NO_PROXY names and addresses with commas between them",
+                ) from None
         return self._client
 
     @contextmanager

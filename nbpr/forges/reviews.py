@@ -7,6 +7,7 @@ from typing import Any
 
 from nbpr.errors import NotAllowed
 from nbpr.forges import shown
+from nbpr.forges.answer import understanding
 from nbpr.forges.http import Client
 from nbpr.forges.remarks import PREFIX, Placed, Remark
 
@@ -17,6 +18,7 @@ TITLE = "What the gate found at cells that changed. All that it found is in its 
 GITEA_PAGE, GITHUB_PAGE = 50, 100
 
 
+@understanding
 class GiteaReviews:
     """Those of the repository at `at`.
 
@@ -91,6 +93,7 @@ class GiteaReviews:
         self._client.write("DELETE", f"{self._at}/{place}", accept=(204, 404), lookup=lambda: None)
 
 
+@understanding
 class GithubReviews:
     """Those of the repository at `at`. A review that was submitted stays; its comments can be taken away."""
 

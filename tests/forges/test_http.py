@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
-from nbpr.errors import BadInput, Conflict, NotAllowed, OutOfReach
+from nbpr.errors import BadInput, Conflict, NbprError, NotAllowed, OutOfReach
 from nbpr.forges import http
+from nbpr.forges.answer import Answer
 from nbpr.forges.http import Client, part
+from nbpr.forges.status import Check
 from nbpr.tokens import Token
+from tests.forges import places
 from tests.forges.serving import FakeForge, Fault, Reply, serving
 
 TOKEN = "token-0123456789"
@@ -274,6 +277,75 @@ def test_proxies_are_those_of_the_environment(served: Counting, monkeypatch: pyt
     monkeypatch.setattr(http, "ATTEMPTS", 1)
     with pytest.raises(OutOfReach):
         Client("http://forge.invalid/api", "gitea").get("/x")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+        ("HTTPS_PROXY", "foo://x:1"),
+        ("http_proxy", "127.0.0.1:abc"),
+        ("NO_PROXY", "[::1]"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv("HTTP_PROXY" if name == "NO_PROXY" else "NO_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadInput, match=name):
+        Client("http://forge.invalid/api", "gitea").get("/x")
+
+
+def test_errors_may_be_no_list() -> None:
+    assert Answer(400, {"message": "no", "errors": True}).message == "no"
+    assert Answer(400, {"errors": ["a", {"message": "b"}, None]}).message == "a; b"
+
+
+@pytest.mark.parametrize("kind", ["gitea", "github"])
+@pytest.mark.parametrize("said", [None, {}, [], "ok", [None], {"errors": True}, {"number": {}, "id": "x"}])
+def test_answers_that_are_no_forges_are_no_bugs(
+    kind: str, said: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waits: list[float]
+) -> None:
+    with places.fake(kind, tmp_path, monkeypatch) as place:
+        assert place.fake is not None
+        found = place.forge()
+        opening = place.opening()
+        pull = found.open(opening)
+        api, told = found._api, []  # type: ignore[attr-defined]
+        monkeypatch.setattr(place.fake, "handled", lambda method, *_: Reply(201 if method == "POST" else 200, said))
+        for ask in (
+            api.login,
+            api.may_push,
+            lambda: api.fork("eve", make=True),
+            lambda: list(api.pulls("open")),
+            lambda: api.pull(1),
+            lambda: api.create(opening),
+            lambda: api.edit(pull, {"body": "b", "draft": True}),
+            lambda: api.label(pull, ["l"]),
+            lambda: api.ask(pull, ["bob"]),
+            lambda: api.assign(pull, ["bob"]),
+            lambda: api.plan(pull, "m"),
+            lambda: api.comments(1),
+            lambda: api.say(1, "b", []),
+            lambda: api.statuses(opening.head_sha),
+            lambda: api.annotate(opening.head_sha, Check("nbpr", "success", "t", "s")),
+            lambda: api.auto_merge(pull),
+            lambda: api.merge(pull, opening.head_sha, "m"),
+            lambda: api.reviews.placed(1, "ada"),
+        ):
+            try:
+                ask()
+            except NbprError as error:
+                told.append(error)
+        odd = [error for error in told if "answers otherwise than a Git" in error.message]
+        assert len(odd) > 3
+        assert {error.exit_code for error in odd} == {6}
+
+
+def test_a_bug_beside_the_answers_stays_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with places.fake("github", tmp_path, monkeypatch) as place:
+        api = place.forge()._api  # type: ignore[attr-defined]
+        with pytest.raises(AttributeError):
+            api.keep(1, {"a.png": b""}, lambda files: place.repository.branch_name(5))
 
 
 def test_parts_of_a_path_are_escaped() -> None:
