@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from nbpr.errors import Conflict, NotAllowed
+from nbpr.errors import BadInput, Conflict, NbprError, NotAllowed
 from nbpr.forges import forking, shown
 from nbpr.forges.answer import Answer, understanding
 from nbpr.forges.api import InGit, Said
@@ -74,8 +74,24 @@ class GiteaApi:
         """The pull requests in a state; of the closed ones the latest thousand."""
         sort = {} if state == "open" else {"sort": "recentupdate"}
         limit = 100 if state == "open" else CLOSED_PAGES
-        for data in self._client.pages(f"{self._at}/pulls", "limit", PAGE, limit, state=state, **sort):
-            yield self._pull(data)
+        try:
+            for data in self._client.pages(f"{self._at}/pulls", "limit", PAGE, limit, state=state, **sort):
+                yield self._pull(data)
+        except NotAllowed as error:
+            raise self._without_pulls() or error from None
+
+    def _without_pulls(self) -> NbprError | None:
+        """Why the repository has no pull requests at all, which the server says no otherwise than "not found"."""
+        data = self._client.get(self._at, accept=range(200, 500)).data or {}
+        if data.get("mirror"):
+            return NotAllowed(f"{self.repo} is a mirror; it takes no pull requests", hint="propose where it comes from")
+        if data.get("empty"):
+            return BadInput(f"{self.repo} has no commits yet", hint="push the base branch first: git push origin main")
+        if data.get("has_pull_requests") is False:
+            return NotAllowed(
+                f"pull requests are turned off in {self.repo}", hint="its settings turn them on, below Units"
+            )
+        return None
 
     def pull(self, number: int) -> PullRequest | None:
         """One pull request, or None."""

@@ -52,6 +52,11 @@ class FakeGitea(FakeForge):
         self._notice(repo)
         if repo.settings.get("private") and login in repo.readers and rest.startswith(("/pulls", "/issues")):
             return _wrong(404, "not found")  # the token of a fork's job reads code, and besides what everybody may
+        said = repo.settings
+        if rest.startswith("/pulls") and (
+            said.get("mirror") or said.get("empty") or not said.get("has_pull_requests", 1)
+        ):
+            return Reply(404, {"errors": None, "message": "not found", "url": "http://gitea.invalid/api/swagger"})
         asked = f"{method} {rest}"
         if asked == "GET ":
             return Reply(200, self._repo(repo))

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nbpr.forges import http
+from nbpr.errors import BadInput, NbprError, NotAllowed
+from nbpr.forges import forge_for, http
+from tests.conftest import git
 from tests.forges import places
 from tests.forges.contract import Contract
 from tests.forges.gitea_server import Gitea
@@ -40,3 +42,38 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 class TestForges(Contract):
     """The contract on each of them."""
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "words"),
+    [
+        ({"has_pull_requests": False}, NotAllowed, "pull requests are turned off"),
+        ({"mirror": True}, NotAllowed, "is a mirror"),
+        ({"empty": True}, BadInput, "has no commits yet"),
+    ],
+)
+def test_a_gitea_repository_without_pull_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, bool], error: type[NbprError], words: str
+) -> None:
+    with places.fake("gitea", tmp_path, monkeypatch) as place:
+        assert place.fake is not None
+        place.fake.repos["ada/x"].settings |= settings
+        with pytest.raises(error, match=words):
+            place.forge().find()
+
+
+def test_pull_requests_that_are_turned_off(gitea: Gitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with places.real(gitea, tmp_path.name, tmp_path, monkeypatch) as place:
+        gitea.api("PATCH", f"/repos/boss/{tmp_path.name}", {"has_pull_requests": False})
+        with pytest.raises(NotAllowed, match="pull requests are turned off"):
+            place.forge().find()
+
+
+def test_a_repository_without_commits(gitea: Gitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with places.real(gitea, tmp_path.name, tmp_path, monkeypatch) as place:
+        gitea.api("POST", "/user/repos", {"name": f"{tmp_path.name}-empty"}, gitea.admin)
+        gitea.api("PUT", f"/repos/boss/{tmp_path.name}-empty/collaborators/ada", {"permission": "write"})
+        url = place.repository.remote_url("origin").replace(tmp_path.name, f"{tmp_path.name}-empty")
+        git(place.repository.root, "remote", "set-url", "origin", url)
+        with pytest.raises(BadInput, match="has no commits yet"):
+            forge_for(place.repository, place.config).find()
