@@ -237,9 +237,14 @@ class GiteaApi:
 
     def statuses(self, sha: str) -> dict[str, Status]:
         """The newest status of each context; a commit that the server does not know has none."""
-        answer = self._client.get(f"{self._at}/commits/{part(sha)}/status", accept=(200, 404))
-        listed = (answer.data or {}).get("statuses") or [] if answer.status == 200 else []
-        return {one["context"]: shown.status(one, "status") for one in listed}
+        at, found = f"{self._at}/commits/{part(sha)}/status", list[Any]()
+        for page in range(1, CLOSED_PAGES + 1):
+            answer = self._client.get(at, accept=(200, 404), limit=PAGE, page=page)
+            listed = (answer.data or {}).get("statuses") or [] if answer.status == 200 else []
+            found += listed
+            if not listed or len(found) >= int(answer.headers.get("x-total-count") or 0):
+                break
+        return {one["context"]: shown.status(one, "status") for one in found}
 
     def report(self, sha: str, status: Status) -> None:
         """Set a commit's status, which needs the right to write code."""

@@ -324,6 +324,20 @@ class Contract:
             place.forge().status(pull.head_sha, said)
             assert place.fake.writes == []
 
+    def test_a_status_among_more_than_a_page_of_them(self, place: Place) -> None:
+        if place.by_api is None:
+            pytest.skip("it has no pages")
+        pull, said = place.forge().open(place.opening()), Status("nbpr", "success", "passed")
+        for part in ("before", "after"):
+            for number in range(30):
+                body = {"context": f"{part}/{number}", "state": "success", "description": "", "target_url": ""}
+                place.by_api("POST", f"/statuses/{pull.head_sha}", body)
+            place.forge().status(pull.head_sha, said)
+        found = place.forge().statuses(pull.head_sha)
+        assert (found["nbpr"], len(found)) == (said, 61)
+        if place.fake:
+            assert len([one for one in place.fake.repos["ada/x"].statuses if one["context"] == "nbpr"]) == 1
+
     def test_annotations_where_there_is_room_for_them(self, place: Place) -> None:
         pull = place.forge().open(place.opening())
         many = tuple(Annotation("a.txt", 1, "warning", f"message {n}", "title") for n in range(120))

@@ -110,7 +110,7 @@ class FakeGitea(FakeForge):
             labels[:] = [name for name in labels if repo.labels[name] != int(match.group(2))]
             return Reply(204)
         if match := re.fullmatch(r"GET /commits/(\w+)/status", asked):
-            return self._status(repo, match.group(1))
+            return self._status(repo, match.group(1), query)
         if match := re.fullmatch(r"POST /statuses/(\w+)", asked):
             return self._report(repo, match.group(1), body)
         return self.unknown(method, rest)
@@ -322,12 +322,14 @@ class FakeGitea(FakeForge):
         made = kept.make(self.number, pull, login, body)
         return Reply(200, _review(made, len(kept.of(made["id"]))))
 
-    def _status(self, repo: Repo, sha: str) -> Reply:
+    def _status(self, repo: Repo, sha: str, query: Mapping[str, str]) -> Reply:
+        """As the real one: page by page, and the total of a page is that of the page."""
         if not repo.has(sha):
             return _wrong(404, "not found")
         newest = {one["context"]: one for one in repo.statuses if one["sha"] == sha}
-        rows = [{name: one[name] for name in FACTS} for one in newest.values()]
-        return Reply(200, {"state": "success", "total_count": len(rows), "statuses": rows or None})
+        page = self._page([{name: one[name] for name in FACTS} for one in newest.values()], query)
+        data = {"state": "success", "total_count": len(page.data), "statuses": page.data or None}
+        return Reply(200, data, page.headers)
 
     def _report(self, repo: Repo, sha: str, body: Any) -> Reply:
         if not repo.has(sha):
