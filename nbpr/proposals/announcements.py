@@ -29,21 +29,25 @@ def announce(forge: Forge, pull: PullRequest, annotations: Iterable[Annotation] 
     known = identity.read(pull.body)
     if not forge.announces or pull.state != "open" or known is None or known.verdict is None or known.head is None:
         return []
-    forge.comment(pull, comment(known, pull.number), marker=MARKER)
-    if known.head != pull.head_sha:
-        return []  # somebody's commit is newer, of which this verdict says nothing
-    if forge.statuses(known.head).get(CONTEXT) == status(known):
-        return []  # it was set last, so that all else was said
     notes = []
+    try:
+        forge.comment(pull, comment(known, pull.number), marker=MARKER)
+    except NotAllowed as error:  # as where the conversation is locked
+        notes = [_note(f"pull request #{pull.number} got no comment: {error.message}", error.hint)]
+    if known.head != pull.head_sha:
+        return notes  # somebody's commit is newer, of which this verdict says nothing
+    if forge.statuses(known.head).get(CONTEXT) == status(known):
+        return notes  # it was set last, so that all else was said
+    refused = None
     try:
         forge.annotate(known.head, check(known, tuple(annotations)))
     except NotAllowed as error:
-        notes = [_note(f"findings stand in the pull request alone: {error.message}", error.hint)]
+        refused = _note(f"findings stand in the pull request alone: {error.message}", error.hint)
     try:
         forge.status(known.head, status(known))
     except NotAllowed as error:
-        return [_note(f"pull request #{pull.number} got no commit status: {error.message}", error.hint)]
-    return notes
+        refused = _note(f"pull request #{pull.number} got no commit status: {error.message}", error.hint)
+    return [*notes, refused] if refused else notes
 
 
 def annotations_of(findings: Iterable[Finding], read: Callable[[str], bytes | None]) -> list[Annotation]:

@@ -23,7 +23,7 @@ from tests.conftest import git
 from tests.forges import places
 from tests.forges.gitea_server import Gitea
 from tests.forges.places import OTHER, Place
-from tests.forges.serving import FAULTS, HANG, Fault
+from tests.forges.serving import FAULTS, HANG, Fault, Reply
 from tests.projects import NOTEBOOK, set_threshold
 
 pytestmark = pytest.mark.kernel
@@ -257,6 +257,25 @@ def test_a_server_that_stays_away(place: Place) -> None:
     with pytest.raises(OutOfReach, match="503"):
         propose(place)
     assert place.on_server("agent/health-lower-the-threshold") is None
+
+
+def test_a_locked_conversation_costs_the_comment_alone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert place.fake is not None
+    propose(place, 0.93)
+    answer = place.fake.answer
+
+    def locked(method: str, path: str, query: Any, body: Any, login: str | None) -> Reply:
+        if method != "GET" and "/comments" in path:
+            return Reply(403, {"message": "Unable to create comment because issue is locked."})
+        return answer(method, path, query, body, login)
+
+    monkeypatch.setattr(place.fake, "answer", locked)
+    for operation in ("updated", "unchanged"):
+        told = propose(place)
+        assert told["operation"] == operation
+        (note,) = (one for one in told["findings"] if "issue is locked" in one["message"])
+        assert (note["level"], note["message"].startswith("pull request #1 got no comment")) == ("note", True)
+    assert place.fake.repos["ada/x"].statuses[-1]["sha"] == place.forge().get(1).head_sha
 
 
 def test_no_token_no_pull_request(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
