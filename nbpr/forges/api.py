@@ -54,6 +54,9 @@ class Api(Protocol):
     def edit(self, pull: PullRequest, changes: Mapping[str, Any]) -> PullRequest:
         """Change title, body, state or draft. Raises `Stale` if somebody edited it meanwhile."""
 
+    def news(self, pull: PullRequest, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Changes to labels and people without what is so already in the server's own way."""
+
     def label(self, pull: PullRequest, labels: Iterable[str]) -> None:
         """Add labels; one that the repository lacks is made."""
 

@@ -18,7 +18,7 @@ from nbpr.forges.checkruns import CheckRuns
 from nbpr.forges.choice import Address
 from nbpr.forges.graphql import Graphql
 from nbpr.forges.http import Client, part
-from nbpr.forges.pullrequest import Opening, PullRequest, State
+from nbpr.forges.pullrequest import Opening, PullRequest, State, people
 from nbpr.forges.reviews import GithubReviews
 from nbpr.forges.status import Check, Status
 from nbpr.forges.titles import chosen
@@ -156,6 +156,16 @@ class GithubApi:
         data = self._client.get(f"{self._at}/pulls/{number}").data
         now = _pull(data)
         return data if all(getattr(now, name) == value for name, value in wanted.items()) else None
+
+    def news(self, pull: PullRequest, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Labels are the same in other capitals; whoever has reviewed is not among those asked any more."""
+        new = {**changes, "labels": people(pull.labels, changes.get("labels", ()))}
+        asked = people(pull.reviewers, changes.get("reviewers", ()))[len(pull.reviewers) :]
+        if asked:
+            listed = self._client.pages(f"{self._at}/pulls/{pull.number}/reviews", "per_page", PAGE)
+            spoke = {shown.login(one.get("user")).casefold() for one in listed if one.get("state") != "PENDING"}
+            new["reviewers"] = (*pull.reviewers, *(name for name in asked if name.casefold() not in spoke))
+        return new
 
     def label(self, pull: PullRequest, labels: Iterable[str]) -> None:
         """Add labels; the server makes those that the repository lacks."""

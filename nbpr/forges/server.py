@@ -173,6 +173,7 @@ class ServerForge:
 
         Raises `Stale` if somebody moved the branch or edited the body since `pull` was read.
         """
+        changes = dict(self._api.news(pull, changes))
         wanted = replace(pull, **changes)
         copy = self._delivery.copy(pull.head)
         is_gone = copy is None and (pull.state, wanted.state) == ("closed", "open") and self._has_branch(pull)

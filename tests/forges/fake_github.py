@@ -73,6 +73,9 @@ class FakeGithub(FakeForge):
         if match := re.fullmatch(r"GET /pulls/(\d+)/comments", asked):
             kept = [one for one in repo.kept.comments if one["pull"] == int(match.group(1))]
             return self._page([self._remark(repo, one) for one in kept], query)
+        if match := re.fullmatch(r"GET /pulls/(\d+)/reviews", asked):
+            kept = [one for one in repo.kept.reviews if one["pull"] == int(match.group(1))]
+            return self._page([_told_review(one) for one in kept], query)
         if match := re.fullmatch(r"POST /pulls/(\d+)/reviews", asked):
             return self._review(repo, int(match.group(1)), body, login)
         if match := re.fullmatch(r"(PATCH|DELETE) /pulls/comments/(\d+)", asked):
@@ -87,7 +90,9 @@ class FakeGithub(FakeForge):
             if login in repo.readers:
                 return _wrong(403, "Resource not accessible by personal access token")
             pull = repo.pulls[int(match.group(1))]
-            pull["labels"] = list(dict.fromkeys((*pull["labels"], *body["labels"])))
+            had = {name.casefold(): name for name in (*repo.labels, *pull["labels"])}
+            new = (had.get(name.casefold(), name) for name in body["labels"])
+            pull["labels"] = list(dict.fromkeys((*pull["labels"], *new)))
             return Reply(200, [{"name": name} for name in pull["labels"]])
         if asked == "GET /milestones":
             return self._page([_milestone(repo, title) for title in repo.milestones], query)
@@ -267,11 +272,11 @@ class FakeGithub(FakeForge):
         if login in repo.readers:
             return _wrong(403, "Resource not accessible by personal access token")
         shown = shown_lines(repo.diff(pull["base"], str(self.head_sha(repo, pull["head"]))))
-        if not {(one["path"], one["line"]) for one in body["comments"]} <= shown:
+        if not {(one["path"], one["line"]) for one in body.get("comments", ())} <= shown:
             return _wrong(422, "Unprocessable Entity: Line could not be resolved")
         made = repo.kept.make(self.number, number, login, body)
-        facts = {"id": made["id"], "body": made["body"], "user": _user(login), "state": "COMMENTED"}
-        return Reply(200, {**facts, "commit_id": made["sha"]})
+        pull["reviewers"] = [name for name in pull["reviewers"] if name != login]
+        return Reply(200, _told_review(made))
 
     def _change(self, repo: Repo, method: str, number: int, body: Any) -> Reply:
         found = repo.kept.comment(number)
@@ -392,6 +397,12 @@ def _told_no(message: str) -> Reply:
 
 def _user(login: str) -> dict[str, Any]:
     return {"login": login}
+
+
+def _told_review(one: Mapping[str, Any]) -> dict[str, Any]:
+    state = {"APPROVE": "APPROVED", "REQUEST_CHANGES": "CHANGES_REQUESTED"}.get(one["state"], "COMMENTED")
+    facts = {"id": one["id"], "body": one["body"], "user": _user(one["user"]), "state": state}
+    return {**facts, "commit_id": one["sha"]}
 
 
 def _comment(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -259,6 +259,22 @@ def test_a_server_that_stays_away(place: Place) -> None:
     assert place.on_server("agent/health-lower-the-threshold") is None
 
 
+def test_asking_again_for_what_the_server_has_in_its_own_way(place: Place) -> None:
+    """On GitHub labels are the same in other capitals, and whoever has reviewed is not among those asked any more."""
+    assert place.fake is not None
+    assert place.by_api is not None
+    place.fake.repos["ada/x"].labels["bug"] = 7
+    word = "Bug" if place.kind == "github" else "bug"
+    propose(place, labels=(word,), reviewers=(OTHER,))
+    event = "APPROVE" if place.kind == "github" else "APPROVED"
+    place.by_api("POST", "/pulls/1/reviews", {"event": event, "body": "good"})
+    assert place.forge().get(1).labels == ("bug",)
+    place.fake.reset()
+    again = propose(place, labels=(word,), reviewers=(OTHER,))
+    assert (again["operation"], place.fake.writes) == ("unchanged", [])
+    assert len(place.fake.requests) <= (7 if place.kind == "github" else 6), place.fake.requests
+
+
 def test_a_locked_conversation_costs_the_comment_alone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     assert place.fake is not None
     propose(place, 0.93)
