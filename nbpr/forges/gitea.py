@@ -43,7 +43,7 @@ class GiteaApi:
         self._client = client
         self.repo = address.name
         self._at = f"/repos/{part(address.owner)}/{part(address.repo)}"
-        self._titles = Titles(client, self._at, address.owner)
+        self._titles = Titles(client, self._at)
         self._attachments = Attachments(client, self._at)
         self._merges = Merges(client, self._at, self.pull)
         self._versions: dict[int, int] = {}
@@ -164,10 +164,8 @@ class GiteaApi:
         return changes
 
     def label(self, pull: PullRequest, labels: Iterable[str]) -> None:
-        """Add labels by their numbers, making those that neither repository nor organisation has."""
-        at = f"{self._at}/issues/{pull.number}/labels"
-        numbers = {"labels": self._titles.labels(labels)}
-        self._client.write("POST", at, numbers, accept=(200,), lookup=lambda: None)
+        """Add labels, making those that neither repository nor organisation has."""
+        self._titles.add_labels(pull.number, labels)
 
     def assign(self, pull: PullRequest, people: Iterable[str]) -> None:
         """Assign people; the server takes the whole list, and leaves it as it was for who may not write."""
@@ -302,7 +300,7 @@ class GiteaApi:
             url=str(data["html_url"]),
             author=shown.login(data.get("user")),
             body=shown.text(data.get("body")),
-            labels=tuple(one["name"] for one in data.get("labels") or ()),
+            labels=tuple(dict.fromkeys(one["name"] for one in data.get("labels") or ())),
             reviewers=shown.logins(data.get("requested_reviewers")),
             assignees=shown.logins(data.get("assignees")),
             milestone=(data.get("milestone") or {}).get("title"),

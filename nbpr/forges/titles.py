@@ -1,12 +1,11 @@
-"""Labels and milestones of a Gitea or Forgejo, which knows them by number, found by their titles."""
+"""Labels and milestones of a Gitea or Forgejo, by their titles."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from nbpr.errors import BadInput
-from nbpr.forges.http import Client, part
+from nbpr.forges.http import Client
 
 #: What a server gives at most a page.
 PAGE = 50
@@ -15,39 +14,44 @@ COLOUR = "#8a8f98"
 
 
 class Titles:
-    """Those of the repository at `at`, and the labels of `owner`, if that is an organisation."""
+    """Those of the repository at `at`."""
 
-    def __init__(self, client: Client, at: str, owner: str) -> None:
+    def __init__(self, client: Client, at: str) -> None:
         self._client = client
         self._at = at
-        self._owner = owner
 
-    def labels(self, titles: Iterable[str]) -> list[int]:
-        """The numbers of labels; those that there are not are made."""
-        known = self._labels()
-        return [known[title] if title in known else self._made(title) for title in titles]
+    def add_labels(self, number: int, titles: Iterable[str]) -> None:
+        """Label a pull request; labels that neither repository nor organisation has are made.
+
+        Those of an organisation can be listed only with a scope of their own, but the server finds them by name; what
+        it does not find it leaves out without a word.
+        """
+        wanted = list(titles)
+        missing = [title for title in wanted if title not in self._labelled(number, wanted)]
+        for title in missing:
+            self._make(title)
+        if missing:
+            self._labelled(number, missing)
+
+    def _labelled(self, number: int, titles: list[str]) -> set[str]:
+        """What it is labelled, once it has these labels as far as there are such."""
+        at = f"{self._at}/issues/{number}/labels"
+        answer = self._client.write("POST", at, {"labels": titles}, accept=(200,), lookup=lambda: None)
+        return {str(one["name"]) for one in answer.data or ()}
 
     def milestone(self, title: str) -> int:
         """The number of a milestone. Raises `BadInput`, with those that there are."""
         listed = self._client.pages(f"{self._at}/milestones", "limit", PAGE, state="all")
         return chosen({str(one["title"]): int(one["id"]) for one in listed}, title)
 
-    def _labels(self) -> dict[str, int]:
-        own = {one["name"]: one["id"] for one in self._client.pages(f"{self._at}/labels", "limit", PAGE)}
-        answer = self._client.get(f"/orgs/{part(self._owner)}/labels", accept=(200, 403, 404), limit=PAGE)
-        shared: list[Any] = answer.data if answer.status == 200 and isinstance(answer.data, list) else []
-        return {**{one["name"]: one["id"] for one in shared}, **own}
-
-    def _made(self, title: str) -> int:
+    def _make(self, title: str) -> None:
         # The server takes a second label of the same name, so a lost answer is looked up with care.
-        answer = self._client.write(
-            "POST",
-            f"{self._at}/labels",
-            {"name": title, "color": COLOUR},
-            accept=(201,),
-            lookup=lambda: next(({"id": i} for known, i in self._labels().items() if known == title), None),
-        )
-        return int(answer.data["id"])
+        def lookup() -> object:
+            listed = self._client.pages(f"{self._at}/labels", "limit", PAGE)
+            return next((one for one in listed if one["name"] == title), None)
+
+        body = {"name": title, "color": COLOUR}
+        self._client.write("POST", f"{self._at}/labels", body, accept=(201,), lookup=lookup)
 
 
 def chosen(milestones: dict[str, int], title: str) -> int:

@@ -266,7 +266,7 @@ class FakeGitea(FakeForge):
     def _label(self, repo: Repo, number: int, body: Any) -> Reply:
         if self.asking in repo.readers:
             return Reply(403)
-        names = {value: name for name, value in repo.labels.items()}
+        names = {each: name for name, value in repo.labels.items() for each in (name, value)}
         labels = [*repo.pulls[number]["labels"], *(names[one] for one in body["labels"] if one in names)]
         repo.pulls[number]["labels"] = list(dict.fromkeys(labels))
         return Reply(200, [{"name": name} for name in labels])

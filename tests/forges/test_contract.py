@@ -77,3 +77,20 @@ def test_a_repository_without_commits(gitea: Gitea, tmp_path: Path, monkeypatch:
         git(place.repository.root, "remote", "set-url", "origin", url)
         with pytest.raises(BadInput, match="has no commits yet"):
             forge_for(place.repository, place.config).find()
+
+
+def test_labels_of_an_organisation(gitea: Gitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are taken, which a token with the scopes that we ask for cannot list, and only what is missing is made."""
+    name, owner = tmp_path.name, f"{tmp_path.name}-org"
+    gitea.api("POST", "/orgs", {"username": owner})
+    gitea.api("POST", f"/orgs/{owner}/labels", {"name": "bug", "color": "#ff0000"})
+    with places.real(gitea, name, tmp_path, monkeypatch) as place:
+        gitea.api("POST", f"/repos/boss/{name}/transfer", {"new_owner": owner})
+        gitea.api("PUT", f"/repos/{owner}/{name}/collaborators/ada", {"permission": "write"})
+        for key in ("remote.origin.url", "by-hand.url"):
+            git(place.repository.root, "config", key, place.repository.git("config", key).replace("boss/", f"{owner}/"))
+        gitea.api("POST", f"/repos/{owner}/{name}/labels", {"name": "mine", "color": "#00ff00"})
+        place.forge().open(place.opening(labels=("bug", "mine", "new")))
+        assert set(place.forge().get(1).labels) == {"bug", "mine", "new"}
+        listed = gitea.api("GET", f"/repos/{owner}/{name}/labels")
+        assert sorted(one["name"] for one in listed) == ["mine", "new"]
