@@ -306,12 +306,19 @@ class ServerForge:
         return head
 
     def close(self, pull: PullRequest, *, delete_branch: bool = False) -> PullRequest:
-        """Close without merging; the branch stays unless `delete_branch`. Its commits stay in any case."""
+        """Close without merging; the branch stays unless `delete_branch`. Its commits stay in any case.
+
+        Raises `NotAllowed` once it is closed for a branch that is to go and is on somebody's fork.
+        """
         closed = self._api.edit(pull, {"state": "closed"})
         self.forget()
-        branch = self._delivery.copy(pull.head)
-        if delete_branch and branch is not None:
-            self._delivery.push(pull.head, branch, None)
+        if delete_branch:
+            # Of branches that are people's own there is no copy here.
+            branch = self._delivery.copy(pull.head) or self._repository.remote_sha(self._remote, pull.head)
+            if branch is not None:
+                self._delivery.push(pull.head, branch, None)
+            elif ":" in pull.head:
+                raise NotAllowed(f"#{pull.number} is closed, but its branch {pull.head} is not ours to delete")
         return replace(closed, comments=pull.comments)
 
     def _made_so(self, pull: PullRequest, wanted: PullRequest) -> PullRequest:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nbpr import pulls, reviews
-from nbpr.errors import BadInput, Conflict
+from nbpr.errors import BadInput, Conflict, NotAllowed
 from nbpr.forges import http
 from nbpr.render import Report
 from tests import projects, proving
@@ -149,6 +149,19 @@ def test_a_dry_run_fetches_nothing_and_takes_no_branch_for_deleted(
     with pytest.raises(BadInput, match=r"head of pull request #1 is not known here"):
         proposed(early, 0.9, dry_run=True)
     assert (early.repository.refs(), place.fake.writes, place.fake.pushes) == (refs, [], 0)
+
+
+@MAKERS
+def test_it_is_closed_with_its_branch(place: Place, tmp_path: Path, make: Callable[[Place], str]) -> None:
+    make(place)
+    other = places.elsewhere(place, tmp_path)
+    session = pulls.connect(other.repository, other.config)
+    if make is forked:
+        with pytest.raises(NotAllowed, match="#1 is closed, but its branch bob:feature/words is not ours"):
+            pulls.close(session, 1, delete_branch=True)
+    else:
+        pulls.close(session, 1, delete_branch=True)
+    assert (place.on_server(BRANCH), place.forge().get(1).state) == (None, "closed")
 
 
 def test_new_commits_are_taken_in(place: Place, tmp_path: Path) -> None:
