@@ -101,11 +101,13 @@ def checkout(session: Session, number: int) -> str:
     """Switch the checkout to a pull request's branch, brought up to date; its name.
 
     What is on somebody's fork gets the name `<owner>/<branch>` here, and follows nothing, as does a branch that is
-    gone. Raises `Conflict` where git would have to overwrite what is being worked on, or the local branch has commits
-    of its own.
+    gone; where the fork is gone, too, or there never was a branch, it is `pulls/<number>`. Raises `Conflict` where git
+    would have to overwrite what is being worked on, or the local branch has commits of its own.
     """
     pull = session.at_hand(number)
     name, remote = pull.head.replace(":", "/"), session.branches.remote
+    if pull.head.startswith(("?:", "refs/")):
+        name = f"pulls/{number}"
     # Another branch of the remote's may have the name of one on a fork.
     if remote is not None and session.repository.remote_sha(remote, pull.head) == pull.head_sha:
         session.repository.take_branch(remote, name)

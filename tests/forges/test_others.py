@@ -128,6 +128,15 @@ def test_it_is_checked_out(place: Place, tmp_path: Path, make: Callable[[Place],
     assert git(root, "rev-parse", name) == mine
 
 
+def test_it_is_checked_out_after_its_fork_was_deleted(place: Place, tmp_path: Path) -> None:
+    assert place.fake is not None
+    forked(place)
+    del place.fake.repos["bob/x"]
+    other = places.elsewhere(place, tmp_path)
+    assert pulls.checkout(pulls.connect(other.repository, other.config), 1) == "pulls/1"
+    assert "Just how many" in (other.repository.root / NOTEBOOK).read_text()
+
+
 @pytest.mark.kernel
 def test_a_dry_run_fetches_nothing_and_takes_no_branch_for_deleted(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
