@@ -220,7 +220,7 @@ class GiteaApi:
 
         def lookup() -> Any:
             new = (one for one in self.comments(number) if one.number not in before)
-            return next((one for one in new if one.comment.body == body), None)
+            return next((one for one in new if one.comment.body == shown.text(body)), None)
 
         at = f"{self._at}/issues/{number}/comments"
         self._client.write("POST", at, {"body": body}, accept=(201,), lookup=lookup)

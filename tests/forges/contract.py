@@ -103,6 +103,16 @@ class Contract:
         assert [said.body for said in place.forge().get(1).comments] == ["first: ü", "second\n\n- x"]
         assert {said.author for said in place.forge().get(1).comments} == {forge.login()}
 
+    def test_a_comment_whose_answer_was_lost_is_made_once(self, place: Place) -> None:
+        """With any line ends: what people paste has those of their system, and is read with ours."""
+        if place.fake is None:
+            pytest.skip("no answer is lost there")
+        forge = place.forge()
+        pull = forge.open(place.opening())
+        place.fake.reset({1: Fault("reset", after=True)})
+        forge.comment(pull, "one\r\ntwo\r\n")
+        assert [said.body for said in place.forge().get(1).comments] == ["one\ntwo\n"]
+
     def test_the_sticky_comment_is_one(self, place: Place) -> None:
         forge = place.forge()
         pull = forge.open(place.opening())
