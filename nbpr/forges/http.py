@@ -24,6 +24,7 @@ from nbpr import __version__, redaction
 from nbpr.errors import BadInput, Conflict, NbprError, NotAllowed, OutOfReach
 from nbpr.forges.answer import Answer, Lost, asked_wait, parsed, read
 from nbpr.steps import step
+from nbpr.tokens import host_of, is_loopback
 
 if TYPE_CHECKING:
     import httpx
@@ -294,8 +295,9 @@ class Client:
             import httpx
 
             limits, trusted = httpx.Timeout(NEXT_BYTES, connect=CONNECT), _trusted(self._ca_file)
+            here = is_loopback(host_of(self.base))  # no proxy's business, to which http would show the token
             try:
-                self._client = httpx.Client(timeout=limits, follow_redirects=False, verify=trusted)
+                self._client = httpx.Client(timeout=limits, follow_redirects=False, verify=trusted, trust_env=not here)
             except (ImportError, ValueError, httpx.InvalidURL) as error:
                 named = ", ".join(name for name in os.environ if name.upper() in PROXIES)
                 raise BadInput(

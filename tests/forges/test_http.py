@@ -279,6 +279,12 @@ def test_proxies_are_those_of_the_environment(served: Counting, monkeypatch: pyt
         Client("http://forge.invalid/api", "gitea").get("/x")
 
 
+def test_what_is_on_this_machine_needs_no_proxy(served: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setattr(http, "ATTEMPTS", 1)
+    assert client(served).get("/x").data["login"] == "ada"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
