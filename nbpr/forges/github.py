@@ -51,7 +51,6 @@ class GithubApi:
     def __init__(self, client: Client, address: Address) -> None:
         self._client = client
         self.repo = address.name
-        self._owner = address.owner
         self._web = f"{address.root}/{part(address.owner)}/{part(address.repo)}"
         self._at = f"/repos/{part(address.owner)}/{part(address.repo)}"
         self._check_runs = CheckRuns(client, self._at)
@@ -131,7 +130,9 @@ class GithubApi:
 
     def _raw(self, head: str, base: str) -> Any:
         """The open pull request of a branch of this repository, as the server has it."""
-        named = head if ":" in head else f"{self._owner}:{head}"
+        named = head
+        if ":" not in head:  # the owner may have another name by now than the remote's URL says
+            named = f"{self._client.get(self._at).data['owner']['login']}:{head}"
         listed = self._client.get(f"{self._at}/pulls", state="open", head=named, base=base).data or ()
         return next((one for one in listed if (_head(one), one["base"]["ref"]) == (head, base)), None)
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from nbpr.errors import BadInput, NbprError, NotAllowed
-from nbpr.forges import forge_for, http
+from nbpr.forges import access, forge_for, http
+from nbpr.forges.choice import Address
+from nbpr.tokens import Token
 from tests.conftest import git
 from tests.forges import places
 from tests.forges.contract import Contract
 from tests.forges.gitea_server import Gitea
 from tests.forges.places import Place
+from tests.forges.serving import Reply
 
 pytestmark = pytest.mark.slow
 
@@ -77,6 +82,25 @@ def test_a_repository_without_commits(gitea: Gitea, tmp_path: Path, monkeypatch:
         git(place.repository.root, "remote", "set-url", "origin", url)
         with pytest.raises(BadInput, match="has no commits yet"):
             forge_for(place.repository, place.config).find()
+
+
+def test_one_is_found_after_its_owner_was_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with places.fake("github", tmp_path, monkeypatch) as place:
+        assert place.fake is not None
+        handled, root = place.fake.handled, place.fake.root
+
+        def moved(method: str, path: str, query: dict[str, str], body: Any, token: str | None) -> Reply:
+            if "/repos/old/" not in path:
+                return handled(method, path, query, body, token)
+            return Reply(
+                301, None, {"Location": f"{root}{path.replace('/repos/old/', '/repos/ada/')}?{urlencode(query)}"}
+            )
+
+        monkeypatch.setattr(place.fake, "handled", moved)
+        token = Token(places.TOKEN, root.partition("://")[2], "GH_ENTERPRISE_TOKEN", "http")
+        api, opening = access.api(Address(root, "old", "x"), "github", token), place.opening()
+        place.push(opening.head_sha, opening.head)
+        assert [api.create(opening).number for _ in range(2)] == [1, 1]
 
 
 def test_labels_of_an_organisation(gitea: Gitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
