@@ -49,7 +49,11 @@ class Answer:
 
 
 class Lost(Exception):
-    """No answer that can be read."""
+    """No answer that can be read; with `is_page` a web page in place of one."""
+
+    def __init__(self, message: str, *, is_page: bool = False) -> None:
+        super().__init__(message)
+        self.is_page = is_page
 
 
 def read(response: httpx.Response) -> bytes:
@@ -73,8 +77,9 @@ def parsed(response: httpx.Response, data: bytes) -> Any:
     except ValueError:
         if not response.is_success:
             return None
-        what = "a web page" if b"<" in data[:200] else "something broken"
-        raise Lost(f"it answers with {what} instead of JSON") from None
+        is_page = b"<" in data[:200]
+        what = "a web page" if is_page else "something broken"
+        raise Lost(f"it answers with {what} instead of JSON", is_page=is_page) from None
 
 
 def asked_wait(answer: Answer) -> float | None:

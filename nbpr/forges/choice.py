@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from nbpr import redaction
 from nbpr.errors import BadInput, NbprError, OutOfReach
-from nbpr.forges.http import Client
+from nbpr.forges.answer import Answer
+from nbpr.forges.http import Client, NoApi
 from nbpr.tokens import Kind
 
 #: Hosts that are known without asking, by the end of their names.
@@ -137,14 +138,22 @@ def _asked(root: str, ca_file: str | None) -> Kind | None:
     """What answers at a root: Gitea and Forgejo tell their version, GitHub Enterprise Server its own."""
     client = Client(root, "gitea", ca_file=ca_file)
     try:
-        version = client.get("/api/v1/version", accept=range(200, 500))
+        version = _told(client, "/api/v1/version")
         wants_login = version.status == 403 and "signed in user" in version.message
         if (version.status == 200 and isinstance(version.data, dict) and "version" in version.data) or wants_login:
             return "gitea"
-        meta = client.get("/api/v3/meta", accept=range(200, 500))
+        meta = _told(client, "/api/v3/meta")
         if "x-github-enterprise-version" in meta.headers or "x-github-request-id" in meta.headers:
             return "github"
         has_version = isinstance(meta.data, dict) and "installed_version" in meta.data
         return "github" if meta.status == 200 and has_version else None
     finally:
         client.close()
+
+
+def _told(client: Client, path: str) -> Answer:
+    """What is said there; a web page, as some servers have for every address, says nothing."""
+    try:
+        return client.get(path, accept=range(200, 500))
+    except NoApi:
+        return Answer(404)

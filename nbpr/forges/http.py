@@ -47,6 +47,10 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 pause: Callable[[float], None] = time.sleep
 
 
+class NoApi(OutOfReach):
+    """Nothing but web pages comes back."""
+
+
 @dataclass(frozen=True)
 class _Trouble:
     """Why a request is to be sent again, and how long the server wants us to wait."""
@@ -54,6 +58,7 @@ class _Trouble:
     reason: str
     wait: float | None = None
     attempts: int = ATTEMPTS
+    is_page: bool = False
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,9 @@ class Client:
             try:
                 answer = self._redirected(method, path, body, params)
             except Lost as lost:
-                trouble = _Trouble(str(lost))
+                # Without a token it is asked whether it is a forge at all, which a web server is not.
+                attempts = ATTEMPTS_AT_500 if lost.is_page and self.token is None else ATTEMPTS
+                trouble = _Trouble(str(lost), attempts=attempts, is_page=lost.is_page)
             else:
                 found = self._trouble(answer)
                 if found is None and answer.status in accept:
@@ -177,7 +184,7 @@ class Client:
             known = lookup() if lookup else None
             if known is not None:
                 return Answer(next(iter(accept)), known)
-        raise OutOfReach(
+        raise (NoApi if trouble.is_page else OutOfReach)(
             f"{self.host} does not do what is asked ({method} {path}): {trouble.reason}",
             hint="run the same command again later; it goes on where this one stopped",
         )

@@ -113,6 +113,21 @@ def test_a_server_that_is_no_forge(tmp_path: Path) -> None:
         choice.kind_of(Address(served.root, "a", "b"))
 
 
+def test_a_server_that_shows_a_page_for_everything(tmp_path: Path) -> None:
+    with serving(_Plain, tmp_path) as served:
+        served.reset({number: Fault("html") for number in range(20)})
+        with pytest.raises(BadInput, match="answers neither as Gitea or Forgejo nor as GitHub") as caught:
+            choice.kind_of(Address(f"{served.root}/git", "a", "b"))
+        assert caught.value.hint == choice.OPTIONS
+        assert len(served.requests) == 8
+
+
+def test_a_page_that_passes_is_not_taken_for_no(tmp_path: Path) -> None:
+    with serving(FakeGitea, tmp_path) as served:
+        served.reset({0: Fault("html")})
+        assert choice.kind_of(Address(served.root, "a", "b"))[0] == "gitea"
+
+
 def test_a_gitea_that_wants_everybody_to_sign_in(tmp_path: Path) -> None:
     with serving(_Closed, tmp_path) as served:
         assert choice.kind_of(Address(served.root, "a", "b"))[0] == "gitea"
