@@ -49,7 +49,7 @@ def token(
     if found is None:
         raise NotAllowed(
             f"there is no token for {host}: {tokens.absent(url, environ)}",
-            hint=f"docs/forges.md says how to make one; --token-file or {_variable(kind)} says it"
+            hint=f"docs/forges.md says how to make one; --token-file or {_variable(kind, address)} says it"
             if is_trusted
             else f"git's credentials are for the remote's host, and forge-url names another one; {confirm}",
         )
@@ -75,5 +75,7 @@ def api(address: Address, kind: Kind, found: Token | None, ca_file: str | None =
     return GithubApi(Client(api_root(address), kind, found, headers=HEADERS, ca_file=ca_file), address)
 
 
-def _variable(kind: Kind) -> str:
-    return "GITEA_TOKEN with GITEA_SERVER_URL" if kind == "gitea" else "GH_TOKEN"
+def _variable(kind: Kind, address: Address) -> str:
+    if kind == "gitea":
+        return "GITEA_TOKEN with GITEA_SERVER_URL"
+    return "GH_TOKEN" if tokens.host_of(address.root) == "github.com" else "GH_ENTERPRISE_TOKEN with GH_HOST"

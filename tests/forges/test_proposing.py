@@ -297,8 +297,10 @@ def test_a_locked_conversation_costs_the_comment_alone(place: Place, monkeypatch
 def test_no_token_no_pull_request(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GITEA_TOKEN", "GH_ENTERPRISE_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(NotAllowed, match="no token for 127"):
+    with pytest.raises(NotAllowed, match="no token for 127") as caught:
         propose(place)
+    wanted = "GITEA_TOKEN with GITEA_SERVER_URL" if place.kind == "gitea" else "GH_ENTERPRISE_TOKEN with GH_HOST"
+    assert wanted in str(caught.value.hint)
 
 
 def requests_of_a_first_time(place: Place) -> int:
