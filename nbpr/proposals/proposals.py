@@ -265,6 +265,12 @@ def _commit(repository: Repository, plan: Plan, proof: Proof) -> str:
     return repository.commit(tree, [parent], messages.commit(plan, proof, repository.author))
 
 
+def _title(plan: Plan, pull: PullRequest) -> str:
+    """The title that was given now, unless a person wrote the one that the pull request has."""
+    told = identity.read(pull.body)
+    return plan.proposal.title if told is not None and pull.title in told.all_titles else pull.title
+
+
 def _publish(
     forge: Forge, plan: Plan, proof: Proof, shown: tuple[NotebookDiff, ...], head: str, files: Mapping[str, str]
 ) -> PullRequest:
@@ -276,6 +282,7 @@ def _publish(
         return forge.update(
             plan.pull,
             head_sha=head,
+            title=_title(plan, plan.pull),
             body=identity.body_with(plan.pull.body, part),
             draft=draft or plan.is_their_draft,
             state="open",

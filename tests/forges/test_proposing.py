@@ -111,6 +111,18 @@ def test_new_content_updates_it(place: Place) -> None:
     the_one(place)
 
 
+def test_a_new_title_comes_with_new_content_and_stays_where_a_person_wrote_another(place: Place) -> None:
+    assert place.by_api is not None
+    propose(place, 0.93, title="One")
+    assert propose(place, 0.93, title="Two")["operation"] == "unchanged"
+    assert place.forge().get(1).title == "One"
+    propose(place, 0.92, title="Three", pull=1)
+    assert place.forge().get(1).title == "Three"
+    place.by_api("PATCH", "/pulls/1", {"title": "Say it as we do"})
+    propose(place, 0.91, title="Four", pull=1)
+    assert place.forge().get(1).title == "Say it as we do"
+
+
 def test_a_dry_run_writes_nothing(place: Place) -> None:
     assert place.fake is not None
     git(
