@@ -66,6 +66,9 @@ class Api(Protocol):
     def assign(self, pull: PullRequest, people: Iterable[str]) -> None:
         """Assign people, besides those who are. Raises `NotAllowed` for somebody who cannot be."""
 
+    def milestone(self, title: str) -> int:
+        """The number of a milestone. Raises `BadInput` for an unknown one, with those that there are."""
+
     def plan(self, pull: PullRequest, milestone: str) -> None:
         """Put it into a milestone, by its title. Raises `BadInput` for an unknown one."""
 

@@ -181,9 +181,13 @@ class GiteaApi:
                 hint="name people who can write to the repository; assigning takes the right to write, too",
             )
 
+    def milestone(self, title: str) -> int:
+        """The number of a milestone."""
+        return self._titles.milestone(title)
+
     def plan(self, pull: PullRequest, milestone: str) -> None:
         """Put it into a milestone, by its number."""
-        body = {"milestone": self._titles.milestone(milestone)}
+        body = {"milestone": self.milestone(milestone)}
         at = f"{self._at}/pulls/{pull.number}"
         answer = self._client.write("PATCH", at, body, accept=(201, 200), lookup=lambda: None)
         if self._pull(answer.data).milestone != milestone:

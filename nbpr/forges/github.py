@@ -197,12 +197,15 @@ class GithubApi:
                 hint="name people who can write to the repository; assigning takes the right to write, too",
             )
 
+    def milestone(self, title: str) -> int:
+        """The number of a milestone."""
+        listed = self._client.pages(f"{self._at}/milestones", "per_page", PAGE, state="all")
+        return chosen({str(one["title"]): int(one["number"]) for one in listed}, title)
+
     def plan(self, pull: PullRequest, milestone: str) -> None:
         """Put it into a milestone, by its number."""
-        listed = self._client.pages(f"{self._at}/milestones", "per_page", PAGE, state="all")
-        number = chosen({str(one["title"]): int(one["number"]) for one in listed}, milestone)
-        at = f"{self._at}/issues/{pull.number}"
-        answer = self._client.write("PATCH", at, {"milestone": number}, accept=(200,), lookup=lambda: None)
+        at, body = f"{self._at}/issues/{pull.number}", {"milestone": self.milestone(milestone)}
+        answer = self._client.write("PATCH", at, body, accept=(200,), lookup=lambda: None)
         if (answer.data.get("milestone") or {}).get("title") != milestone:
             raise NotAllowed(
                 f"pull request #{pull.number} stands, but not in the milestone {milestone!r}",

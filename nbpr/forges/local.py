@@ -78,8 +78,8 @@ class LocalForge:
     def forget(self) -> None:
         """Nothing is kept here but refs, which a fetch brings up to date."""
 
-    def ready(self) -> None:
-        """Whoever can push can do everything, and a push says so itself."""
+    def ready(self, milestone: str | None = None) -> None:
+        """Whoever can push can do everything, and a push says so itself; any word is a milestone."""
 
     def branches(self) -> set[str]:
         """Those of every pull request that is not closed: whether it is merged shows in them."""

@@ -103,8 +103,11 @@ class Forge(Protocol):
     def forget(self) -> None:
         """Look anew at the next `find`: until then what was read once is taken as it is."""
 
-    def ready(self) -> None:
-        """Raises `NotAllowed` if a proposal cannot get through, as far as can be told without writing."""
+    def ready(self, milestone: str | None = None) -> None:
+        """Raises `NotAllowed` if a proposal cannot get through, as far as can be told without writing.
+
+        `BadInput` for a `milestone` that it shall be put into and that is not there.
+        """
 
     def branches(self) -> set[str]:
         """The branches that are to be fetched for its pull requests to be worked with."""

@@ -93,8 +93,10 @@ class ServerForge:
         pull = self._current(number)
         return replace(pull, comments=tuple(said.comment for said in self._api.comments(number)))
 
-    def ready(self) -> None:
+    def ready(self, milestone: str | None = None) -> None:
         """See whether branches go to a fork. Raises `Stale` if that one has to be looked at before planning."""
+        if milestone is not None:
+            self._api.milestone(milestone)
         if self._api.may_push() or self._fork.is_needed:
             return
         if self._fork.look():

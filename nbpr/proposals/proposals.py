@@ -139,7 +139,8 @@ def _planned(repository: Repository, config: Config, plan: Plan) -> Outcome:
 def _carry_out(repository: Repository, config: Config, forge: Forge, plan: Plan, say: Say) -> Outcome:
     """Prove, commit, publish. Raises `Stale` if somebody else moved a ref meanwhile."""
     proposal = plan.proposal
-    forge.ready()
+    milestone = proposal.milestone
+    forge.ready(None if plan.pull is not None and plan.pull.milestone == milestone else milestone)
     proof = proofs.prove(repository, config, plan, say)
     proof = replace(proof, findings=(*proof.findings, *_silenced_hooks(repository)))
     shown = _diffs(config, plan, proof)

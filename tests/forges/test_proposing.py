@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from nbpr import config, pulls, reviews
-from nbpr.errors import Conflict, NbprError, NotAllowed, OutOfReach
+from nbpr.errors import BadInput, Conflict, NbprError, NotAllowed, OutOfReach
 from nbpr.forges import PullRequest, http
-from nbpr.proposals import announcements, identity
+from nbpr.proposals import announcements, identity, proofs
 from nbpr.render import Report, html
 from tests import projects, proving
 from tests.conftest import git
@@ -285,6 +285,16 @@ def test_asking_again_for_what_the_server_has_in_its_own_way(place: Place) -> No
     again = propose(place, labels=(word,), reviewers=(OTHER,))
     assert (again["operation"], place.fake.writes) == ("unchanged", [])
     assert len(place.fake.requests) <= (7 if place.kind == "github" else 6), place.fake.requests
+
+
+def test_a_milestone_that_is_not_there_is_told_before_anything_is_run(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert place.fake is not None
+    monkeypatch.setattr(proofs, "prove", lambda *_: pytest.fail("it was run"))
+    with pytest.raises(BadInput, match="no milestone 'v9'"):
+        propose(place, milestone="v9")
+    assert (place.fake.writes, place.fake.pushes) == ([], 0)
 
 
 def test_a_locked_conversation_costs_the_comment_alone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
