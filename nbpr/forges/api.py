@@ -36,6 +36,9 @@ class Api(Protocol):
     def login(self) -> str:
         """Whose token it is."""
 
+    def check_token(self) -> None:
+        """Raises `NotAllowed` for a token that cannot write what a proposal writes, as far as that can be asked."""
+
     def may_push(self) -> bool:
         """Whether the token's owner may push to the repository. Raises `NotAllowed` for one that cannot be seen."""
 

@@ -29,6 +29,8 @@ from nbpr.git.repository import Stale
 PAGE, CLOSED_PAGES = 50, 20
 #: What starts the title of a draft, as servers are set up unless somebody changed it.
 DRAFT = "WIP: "
+#: How a token is refused that lacks a scope.
+_SCOPES = re.compile(r"required scope\(s\), required=\[([^\]]+)\]")
 _DRAFTS = re.compile(r"^\s*(?:wip:|\[wip\])\s*", re.IGNORECASE)
 
 
@@ -47,11 +49,29 @@ class GiteaApi:
         self._attachments = Attachments(client, self._at)
         self._merges = Merges(client, self._at, self.pull)
         self._versions: dict[int, int] = {}
+        self._has_scopes = False
         self.reviews = GiteaReviews(client, self._at)
 
     def login(self) -> str:
         """The user whose token it is; it needs the scope `read:user`."""
         return str(self._client.get("/user").data["login"])
+
+    def check_token(self) -> None:
+        """Ask for changes to what cannot be there, once: a token without the scope for them is told that instead."""
+        if self._has_scopes:
+            return
+        missing = []
+        for method, place in (("PATCH", "pulls/0"), ("DELETE", "issues/comments/0")):
+            body = {"body": ""} if method == "PATCH" else None
+            at, every = f"{self._at}/{place}", range(200, 500)
+            answer = self._client.write(method, at, body, accept=every, lookup=lambda: None)
+            named = _SCOPES.search(answer.message)
+            missing += [named.group(1)] if answer.status == 403 and named else []
+        if missing:
+            raise NotAllowed(
+                f"{self._client.host}: the token lacks {' and '.join(missing)}", hint=self._client.wanted_token()
+            )
+        self._has_scopes = True
 
     def may_push(self) -> bool:
         """Whether its owner may push here."""

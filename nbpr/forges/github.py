@@ -68,6 +68,9 @@ class GithubApi:
             return self._graphql.viewer()
         raise NotAllowed(f"{self._client.host}: {answer.message}", hint=self._client.wanted_token())
 
+    def check_token(self) -> None:
+        """Nothing: what a token may is told by no request that has no effect."""
+
     def may_push(self) -> bool:
         """Whether its owner may push here; where the answer does not say, the push itself will."""
         answer = self._client.get(self._at, accept=(200, 404))

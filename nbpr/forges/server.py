@@ -97,6 +97,7 @@ class ServerForge:
         """See whether branches go to a fork. Raises `Stale` if that one has to be looked at before planning."""
         if milestone is not None:
             self._api.milestone(milestone)
+        self._api.check_token()
         if self._api.may_push() or self._fork.is_needed:
             return
         if self._fork.look():

@@ -28,6 +28,7 @@ class FakeGitea(FakeForge):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self.scopes = {"write:repository", "write:issue"}
         self.attachment = {"enabled": True, "allowed_types": ALLOWED, "max_size": 100, "max_files": 5}
 
     def answer(self, method: str, path: str, query: Mapping[str, str], body: Any, login: str | None) -> Reply:
@@ -52,6 +53,11 @@ class FakeGitea(FakeForge):
         self._notice(repo)
         if repo.settings.get("private") and login in repo.readers and rest.startswith(("/pulls", "/issues")):
             return _wrong(404, "not found")  # the token of a fork's job reads code, and besides what everybody may
+        wanted = "write:issue" if rest.startswith(("/issues", "/labels", "/milestones")) else "write:repository"
+        if method != "GET" and wanted not in self.scopes:
+            had = ",".join(sorted(self.scopes))
+            words = f"required=[{wanted}], token scope={had}"
+            return _wrong(403, f"token does not have at least one of required scope(s), {words}")
         said = repo.settings
         if rest.startswith("/pulls") and (
             said.get("mirror") or said.get("empty") or not said.get("has_pull_requests", 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 SETTINGS = """
 I_AM_BEING_UNSAFE_RUNNING_AS_ROOT = true
@@ -85,6 +87,18 @@ class Gitea:
         """One request of the administrator's (or somebody else's), with its JSON."""
         data = self.text(path, method, body, token)
         return json.loads(data) if data else None
+
+    def made_token(self, login: str, scopes: list[str]) -> str:
+        """Another token of somebody's, which only a password can make."""
+        pair = base64.b64encode(f"{login}:{login}-Secret-1".encode()).decode()
+        request = urllib.request.Request(
+            f"{self.root}/api/v1/users/{login}/tokens",
+            method="POST",
+            data=json.dumps({"name": str(uuid4()), "scopes": scopes}).encode(),
+            headers={"Authorization": f"Basic {pair}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return str(json.loads(answer.read())["sha1"])
 
     def text(self, path: str, method: str = "GET", body: Any = None, token: str | None = None) -> str:
         """The same, as it is answered."""

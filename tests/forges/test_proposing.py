@@ -21,7 +21,8 @@ from nbpr.render import Report, html
 from tests import projects, proving
 from tests.conftest import git
 from tests.forges import places
-from tests.forges.gitea_server import Gitea
+from tests.forges.fake_gitea import FakeGitea
+from tests.forges.gitea_server import SCOPES, Gitea
 from tests.forges.places import OTHER, Place
 from tests.forges.serving import FAULTS, HANG, Fault, Reply
 from tests.projects import NOTEBOOK, set_threshold
@@ -295,6 +296,37 @@ def test_a_milestone_that_is_not_there_is_told_before_anything_is_run(
     with pytest.raises(BadInput, match="no milestone 'v9'"):
         propose(place, milestone="v9")
     assert (place.fake.writes, place.fake.pushes) == ([], 0)
+
+
+@pytest.mark.parametrize("place", ["gitea"], indirect=True)
+@pytest.mark.parametrize("scopes", [["write:repository"], ["write:issue"], []])
+def test_a_scope_that_a_token_lacks_is_named_before_anything_is_run(
+    place: Place, monkeypatch: pytest.MonkeyPatch, scopes: list[str]
+) -> None:
+    assert isinstance(place.fake, FakeGitea)
+    needed, place.fake.scopes = place.fake.scopes, set(scopes)
+    with monkeypatch.context() as patch:
+        patch.setattr(proofs, "prove", lambda *_: pytest.fail("it was run"))
+        with pytest.raises(NotAllowed, match="the token lacks write:") as caught:
+            propose(place)
+    assert all((scope in caught.value.message) == (scope not in scopes) for scope in needed)
+    assert place.fake.pushes == 0
+    place.fake.scopes = needed
+    assert propose(place)["operation"] == "created"
+    the_one(place)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scope", ["write:repository", "write:issue"])
+def test_a_scope_that_a_token_lacks_on_a_real_gitea(
+    gitea: Gitea, real: Place, monkeypatch: pytest.MonkeyPatch, scope: str
+) -> None:
+    scopes = [one for one in SCOPES.split(",") if one != scope] + [scope.replace("write", "read")]
+    monkeypatch.setenv("GITEA_TOKEN", gitea.made_token("ada", scopes))
+    with pytest.raises(NotAllowed, match=f"the token lacks {scope}"):
+        real.forge().ready()
+    monkeypatch.setenv("GITEA_TOKEN", gitea.token)
+    real.forge().ready()
 
 
 def test_a_locked_conversation_costs_the_comment_alone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
