@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from nbpr.errors import BadInput, Conflict, NbprError, NotAllowed
+from nbpr.errors import BadInput, Conflict, NbprError, NotAllowed, OutOfReach
 from nbpr.forges import forking, shown
 from nbpr.forges.answer import Answer, understanding
 from nbpr.forges.api import InGit, Said
@@ -64,7 +64,10 @@ class GiteaApi:
         for method, place in (("PATCH", "pulls/0"), ("DELETE", "issues/comments/0")):
             body = {"body": ""} if method == "PATCH" else None
             at, every = f"{self._at}/{place}", range(200, 500)
-            answer = self._client.write(method, at, body, accept=every, lookup=lambda: None)
+            try:
+                answer = self._client.write(method, at, body, accept=every, lookup=lambda: None)
+            except OutOfReach:
+                return  # some servers break on what is not there: then the first real write tells
             named = _SCOPES.search(answer.message)
             missing += [named.group(1)] if answer.status == 403 and named else []
         if missing:

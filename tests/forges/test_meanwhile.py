@@ -10,6 +10,7 @@ import pytest
 
 from nbpr.config import Config
 from nbpr.errors import Conflict, NotAllowed
+from nbpr.forges import http
 from nbpr.forges.gitea import GiteaApi
 from nbpr.forges.github import GithubApi
 from nbpr.git.repository import Repository
@@ -19,6 +20,7 @@ from nbpr.proposals.proofs import Proof
 from tests import projects
 from tests.forges import places
 from tests.forges.places import Place
+from tests.forges.serving import Reply
 from tests.forges.test_proposing import with_notebook
 from tests.projects import NOTEBOOK, set_threshold
 
@@ -162,3 +164,18 @@ def test_what_is_closed_for_us_is_by_its_branch(place: Place) -> None:
     place.by_api("PATCH", "/pulls/1", {"state": "closed"})
     with pytest.raises(Conflict, match="was closed without merging"):
         propose(place, 0.93)
+
+
+def test_a_server_that_breaks_on_what_is_not_there_says_nothing_of_the_token(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert place.fake is not None
+    answer = place.fake.answer
+
+    def broken(method: str, path: str, *given: Any) -> Reply:
+        is_probe = path.endswith(("/pulls/0", "/comments/0"))
+        return Reply(500, {"message": ""}) if is_probe else answer(method, path, *given)
+
+    monkeypatch.setattr(place.fake, "answer", broken)
+    monkeypatch.setattr(http, "pause", lambda seconds: None)
+    assert propose(place, 0.9)["operation"] == "created"
