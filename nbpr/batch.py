@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 #: How many notebooks run at a time at most, unless somebody says so: each takes a kernel's memory.
 MOST_JOBS = 4
-#: How often one that waits for its turn looks whether all is to stop, in seconds.
+#: How often one that waits looks whether all is to stop, in seconds. A signal that comes when the main thread is about
+#: to block is noticed only when it wakes again, so that it never waits without a limit.
 _LOOK = 0.2
 
 
@@ -108,8 +112,8 @@ def results(
     turns = [Turn(queue, number, stop) for number in range(len(items))]
     with executor(max(1, jobs) + ahead(jobs)) as pool:
         asked = zip(items, turns, strict=True)
-        waiting = [pool.submit(_unless_stopped, work, item, turn, is_enough) for item, turn in asked]
         try:
+            waiting = [pool.submit(_unless_stopped, work, item, turn, is_enough) for item, turn in asked]
             _wait(waiting)
         except BaseException:
             stop.set()
@@ -138,8 +142,40 @@ def _unless_stopped(
 
 def _wait(waiting: Sequence[Future[Result | None]]) -> None:
     """Wait for all of them; the first that raises is raised at once."""
-    left = set(waiting)
-    while left:
-        done, left = wait(left, return_when=FIRST_COMPLETED)
-        for each in done:
-            each.result()
+    ended = _ended(*waiting)
+    for _ in waiting:
+        while (each := _next(ended, _LOOK)) is None:
+            pass
+        each.result()
+
+
+def ends(work: Future[Any], seconds: float = math.inf) -> bool:
+    """Whether a piece of work ends within so many seconds, however it does; an interrupt is heeded meanwhile."""
+    ended, until = _ended(work), time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if _next(ended, min(_LOOK, left)):
+            return True
+    return work.done()
+
+
+def outcome(work: Future[Result]) -> Result:
+    """The result of a piece of work, or what it raised; an interrupt is heeded while it is waited for."""
+    ends(work)
+    return work.result()
+
+
+def _ended(*works: Future[Result]) -> SimpleQueue[Future[Result]]:
+    """Where pieces of work come as they end. No lock of Python's is held while one waits there, which an interrupt
+    could leave locked.
+    """
+    ended: SimpleQueue[Future[Result]] = SimpleQueue()
+    for work in works:
+        work.add_done_callback(ended.put)
+    return ended
+
+
+def _next(ended: SimpleQueue[Future[Result]], seconds: float) -> Future[Result] | None:
+    try:
+        return ended.get(timeout=seconds)
+    except Empty:
+        return None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -130,6 +131,83 @@ def test_one_that_raises_ends_the_others(error: type[BaseException]) -> None:
     with pytest.raises(error):
         batch.results(work, [0, 1, 2, 3], 2)
     assert told == [True]
+
+
+class InterruptedBySubmit(ThreadPoolExecutor):
+    """An executor whose third piece of work is given to it as the user interrupts."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        given = super().submit(fn, *args, **kwargs)
+        if args[1] == 2:
+            signal.raise_signal(signal.SIGINT)
+        return given
+
+
+def test_an_interrupt_before_all_was_asked_for_ends_what_has_begun() -> None:
+    told = []
+
+    def work(item: int, turn: batch.Turn) -> None:
+        told.append(turn.stop.wait(30))
+
+    with pytest.raises(KeyboardInterrupt):
+        batch.results(work, range(12), 2, executor=InterruptedBySubmit)
+    assert told
+    assert all(told)
+
+
+@pytest.fixture
+def interrupt_unnoticed(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Interrupts the main thread, once it waits, as where a signal comes just before it blocks: nothing wakes it."""
+    waits, wait = threading.Event(), batch._next
+
+    def waiting(*asked: Any) -> Any:
+        waits.set()
+        return wait(*asked)
+
+    def interrupt() -> None:
+        assert waits.wait(30)
+        threading.Event().wait(0.05)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    monkeypatch.setattr(batch, "_next", waiting)
+    return interrupt
+
+
+def test_an_interrupt_that_wakes_nobody_is_noticed(interrupt_unnoticed: Callable[[], None]) -> None:
+    told = []
+
+    def work(item: int, turn: batch.Turn) -> None:
+        interrupt_unnoticed()
+        told.append(turn.stop.wait(30))
+
+    with pytest.raises(KeyboardInterrupt):
+        batch.results(work, [0], 1)
+    assert told == [True]
+
+
+def test_an_interrupt_is_noticed_while_one_waits_for_a_single_piece_of_work(
+    interrupt_unnoticed: Callable[[], None],
+) -> None:
+    halt, told = threading.Event(), []
+
+    def work() -> None:
+        interrupt_unnoticed()
+        told.append(halt.wait(30))
+
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(KeyboardInterrupt):
+            batch.outcome(pool.submit(work))
+        halt.set()
+    assert told == [True]
+
+
+def test_a_single_piece_of_work_that_takes_too_long_is_told_from_one_that_raises_the_same() -> None:
+    late, raising = Future[None](), Future[None]()
+    raising.set_exception(TimeoutError("of its own"))
+    assert not batch.ends(late, 0.01)
+    assert batch.ends(raising, 0)
+    with pytest.raises(TimeoutError, match="of its own"):
+        batch.outcome(raising)
 
 
 class Synchronous(Executor):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import signal
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -124,7 +127,31 @@ def _run(arguments: Sequence[str]) -> int:
 def _end_as_if_interrupted() -> None:
     """Make SIGTERM what ^C is, so that kernels and worktrees go with us then too."""
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, _interrupt)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # in the background it may be ignored
+            signal.signal(signal.SIGINT, _interrupt)
+
+
+class _Interrupt:
+    """Raises `KeyboardInterrupt`, once for all signals of a second.
+
+    `timeout` sends two, one to us and one to our group. The second would be raised inside of what puts locks in order
+    after the first.
+    """
+
+    def __init__(self) -> None:
+        self._last = -math.inf
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if now - self._last >= _TOGETHER:
+            self._last = now
+            raise KeyboardInterrupt
+
+
+#: Signals that come within so many seconds are one interruption.
+_TOGETHER = 1.0
+_interrupt = _Interrupt()
 
 
 def _report(error: NbprError, as_json: bool) -> int:

@@ -6,6 +6,7 @@ reproduces. What base gave is taken from base's reference run, or base is run to
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from nbpr import batch
 from nbpr.checks import at_levels, execute, format, reproduce, size  # noqa: A004
 from nbpr.checks import scraps as bounds
 from nbpr.checks.reproduce import CellVerdict
@@ -221,14 +223,14 @@ class _Proving:
             try:
                 first = pool.submit(self._execute, commit, tree, source, self._told("running"), halt)
                 if self.config.reproduce is False:
-                    return first.result(), None
+                    return batch.outcome(first), None
                 second = pool.submit(self._execute, commit, tree, source, None, enough)
                 ran = self._in_time(first)
                 if ran is None or not ran.went_well:
                     enough.set()
-                    return first.result(), None
+                    return batch.outcome(first), None
                 self.say(f"{self.path}: seeing whether it reproduces")
-                return ran, second.result()
+                return ran, batch.outcome(second)
             except BaseException:
                 halt.set()
                 enough.set()
@@ -236,12 +238,8 @@ class _Proving:
 
     def _in_time(self, first: Future[Run]) -> Run | None:
         """The first run; None when it takes so long that a second one is left out."""
-        if self.config.reproduce is True:
-            return first.result()
-        try:
-            return first.result(timeout=self.config.reproduce_below)
-        except TimeoutError:
-            return None
+        patience = math.inf if self.config.reproduce is True else self.config.reproduce_below
+        return first.result() if batch.ends(first, patience) else None
 
     def _execute(
         self,

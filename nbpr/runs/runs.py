@@ -98,7 +98,7 @@ def execute(
                     environment = beside.submit(described, begun)
                     executed = ready.run(begun, stop)
                 begun.end()
-                run = tried.run(executed, choice, environment.result())
+                run = tried.run(executed, choice, batch.outcome(environment))
                 ready.end()
                 return replace(run, notes=(*run.notes, *notes()))
 

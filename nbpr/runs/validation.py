@@ -152,7 +152,7 @@ class _Validating:
                 checked = beside.submit(self._in_time, data, begun)
                 run = runs.execute(*asked, begun, turn.stop, self.proven, turn=turn)
                 begun.end()
-                return self._judged([*checked.result(), *findings_of(run), *expectation.findings(run)], run)
+                return self._judged([*batch.outcome(checked), *findings_of(run), *expectation.findings(run)], run)
 
     def _in_time(self, data: bytes, begun: Begun) -> list[Finding]:
         begun.wait()

@@ -9,11 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from nbpr.cli.main import COMMANDS, run
+from nbpr.cli.main import COMMANDS, _Interrupt, run
 from tests import projects
 from tests.conftest import git
 from tests.projects import NOTEBOOK
@@ -170,6 +171,51 @@ class TestExitCodes:
         assert not worktrees.exists()
         assert projects.state(repository.root) == before
         assert projects.pulls(repository) == []
+
+
+@pytest.fixture
+def as_in_a_shell() -> Iterator[None]:
+    """Signals are handled as where a shell has started us, and as before when the test is over."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+class TestInterrupts:
+    @pytest.mark.parametrize("word", [signal.SIGINT, signal.SIGTERM])
+    def test_two_in_a_row_are_one(
+        self, as_in_a_shell: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: int
+    ) -> None:
+        put_in_order = []
+
+        def work(path: Path) -> None:
+            try:
+                signal.raise_signal(word)
+            finally:
+                signal.raise_signal(word)
+                put_in_order.append(path)
+
+        monkeypatch.setattr("nbpr.notebooks.notebook.read", work)
+        monkeypatch.setattr("nbpr.cli.main._interrupt", _Interrupt())
+        assert run(["cells", "x.ipynb"]) == 130
+        assert put_in_order
+        assert capsys.readouterr().err == "nbpr: interrupted\n"
+
+    def test_a_later_one_interrupts_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        interrupt, times = _Interrupt(), iter([100.0, 100.5, 101.5])
+        monkeypatch.setattr("nbpr.cli.main.time.monotonic", lambda: next(times))
+        with pytest.raises(KeyboardInterrupt):
+            interrupt(signal.SIGTERM, None)
+        interrupt(signal.SIGTERM, None)
+        with pytest.raises(KeyboardInterrupt):
+            interrupt(signal.SIGTERM, None)
+
+    def test_what_is_ignored_stays_so(self, as_in_a_shell: None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        assert run(["--version"]) == 0
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 class TestHelp:

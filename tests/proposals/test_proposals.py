@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import sysconfig
+import threading
 import venv
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -17,6 +21,7 @@ from nbpr.forges import forge_for
 from nbpr.git.repository import Repository
 from nbpr.git.workspaces import folder_of
 from nbpr.notebooks import notebook
+from nbpr.proposals import proofs
 from tests import projects, proving
 from tests.conftest import git
 from tests.projects import NOTE, NOTEBOOK, RUN, propose, set_threshold
@@ -682,3 +687,20 @@ class TestBadInput:
         projects.write(repository, {NOTEBOOK: projects.health()})
         with pytest.raises(BadInput, match="no commits"):
             propose(Repository.discover(repository), set_threshold(0.9))
+
+
+def test_an_interrupt_that_wakes_nobody_is_noticed_while_notebooks_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+
+    def execute(self: object, commit: str, tree: str, source: object, progress: object, stop: threading.Event) -> None:
+        if progress:
+            threading.Event().wait(0.2)
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)  # as where it comes just before a wait begins
+        told.append(stop.wait(30))
+
+    monkeypatch.setattr(proofs._Proving, "_execute", execute)
+    nothing: Any = SimpleNamespace(head_sha="", after=object(), path=NOTEBOOK)
+    proving = proofs._Proving(nothing, config.Config(), nothing, nothing, "", {}, print)
+    with pytest.raises(KeyboardInterrupt):
+        proving._twice(None)
+    assert told == [True, True]
