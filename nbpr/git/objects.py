@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import tempfile
 import threading
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbpr import process
-from nbpr.errors import BadInput, NotAllowed
+from nbpr.errors import BadInput, NbprError, NotAllowed, OutOfReach
 from nbpr.git import locks
 from nbpr.git.credentials import handed_over
 from nbpr.process import Completed, ProcessFailed
@@ -223,24 +224,47 @@ class Objects:
 
     @contextmanager
     def _standing(self) -> Iterator[Any]:
-        """The standing process, for one question: whoever asks beside another would wait for an answer that he took."""
+        """The standing process, for one question: whoever asks beside another would wait for an answer that he took.
+
+        Raises `OutOfReach` where the object is still at the remote of a partial clone that cannot be reached,
+        `NbprError` where the process ended instead of an answer.
+        """
         with self._reading:
             try:
                 yield self._objects
-            except ValueError:
-                raise  # there is no such object, which was its whole answer
-            except BaseException:
+            except BaseException as error:
+                ended = self._ended()
+                if ended is None and isinstance(error, ValueError):
+                    raise  # there is no such object, which was its whole answer
                 # Whatever of the answer was not read would be the next one's.
                 self._objects.clear_cache()
+                if isinstance(error, ValueError | EOFError | BrokenPipeError):
+                    raise _unanswered(ended) from None
                 raise
+
+    def _ended(self) -> Completed | None:
+        """The standing process, if it has ended: GitPython takes that for the answer that there is no such object."""
+        for each in filter(None, (self._objects.cat_file_all, self._objects.cat_file_header)):
+            # A whole answer was read to its end, so that nothing but the end of all can be there to be read.
+            if select.select([each.stdout], [], [], 0)[0] and not each.stdout.peek(1):
+                os.set_blocking(each.stderr.fileno(), False)  # what it started may still have it open
+                return Completed(("git", "cat-file"), each.proc.wait(), b"", each.stderr.read() or b"")
+        return None
+
+    def _content(self, name: str) -> tuple[bytes | str, bytes]:
+        """The kind and the content of an object. Raises `ValueError` where there is none."""
+        with self._standing() as process:
+            _, kind, size, data = process.get_object_data(name)
+            if len(data) < size:
+                raise EOFError
+        return kind, data
 
     def read(self, commit: str, path: str) -> bytes | None:
         """The content of `path` in `commit` (as git stores it, unfiltered), or None if there is no such file."""
         if "\n" in path:
             raise BadInput(f"{path!r}: paths with line breaks are not supported")
         try:
-            with self._standing() as process:
-                _, kind, _, data = process.get_object_data(f"{commit}:{path}")
+            kind, data = self._content(f"{commit}:{path}")
         except ValueError:
             return None
         return data if kind in (b"blob", "blob") else None
@@ -283,9 +307,7 @@ class Objects:
 
     def read_blob(self, sha: str) -> bytes:
         """The content of a blob."""
-        with self._standing() as process:
-            data: bytes = process.get_object_data(sha)[3]
-        return data
+        return self._content(sha)[1]
 
     def size_of_blob(self, sha: str) -> int | None:
         """How many bytes a blob has; None if git does not have it here."""
@@ -374,6 +396,16 @@ class Objects:
 def _is_refused(completed: Completed) -> bool:
     """Whether the file system stood in the way: git says so, or was ended for writing over a limit on file sizes."""
     return completed.returncode == -getattr(signal, "SIGXFSZ", 0) or bool(_REFUSED.search(completed.stderr))
+
+
+def _unanswered(ended: Completed | None) -> NbprError:
+    said = ended.stderr if ended else b""
+    message = f"git cat-file ended without an answer: {(ended and ended.complaint) or 'no message'}"
+    if b"promisor remote" in said:
+        return OutOfReach(message, hint="a partial clone: check `git remote -v` and the network, then run again")
+    if _REFUSED.search(said):
+        return NotAllowed(message, hint="see the space and the permissions there")
+    return NbprError(message, hint="run again; if it stays so, `git fsck` says what is wrong with the repository")
 
 
 def _commit(record: Sequence[str]) -> Commit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import threading
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Any
 import git as gitpython
 import pytest
 
-from nbpr.errors import BadInput, NotAllowed, OutOfReach
-from nbpr.git.repository import Entry, RefUpdate, Repository, Stale
+from nbpr.errors import BadInput, NbprError, NotAllowed, OutOfReach
+from nbpr.git.repository import Entry, RefUpdate, Repository, Stale, blob_sha
 from tests.conftest import git
 
 
@@ -111,6 +112,47 @@ class TestObjects:
             with pytest.raises(KeyboardInterrupt):
                 repo.read_blob(one)
         assert repo.read_blob(other) == b"other"
+
+    def test_a_process_that_ended_says_nothing_of_what_is_there(self, repository: Path) -> None:
+        repo = Repository.discover(repository)
+        sha = commit_file(repository, "a", b"a")
+
+        def killed(process: Any) -> None:
+            process.proc.kill()
+            process.proc.wait()
+
+        assert repo.read(sha, "a") == b"a"
+        killed(repo._objects.cat_file_all)
+        with pytest.raises(NbprError, match="git cat-file ended without an answer"):
+            repo.read(sha, "a")
+        assert repo.read(sha, "a") == b"a"
+        assert repo.size_of_blob(blob_sha(b"a")) == 1
+        killed(repo._objects.cat_file_header)
+        with pytest.raises(NbprError, match="git cat-file ended without an answer"):
+            repo.size_of_blob(blob_sha(b"a"))
+        assert repo.read(sha, "nothing") is None
+
+    def test_an_object_that_is_cut_short_is_not_taken_for_a_short_one(self, repository: Path) -> None:
+        repo = Repository.discover(repository)
+        sha = commit_file(repository, "a", bytes(random.Random(1).choices(range(256), k=2_000_000)))
+        loose = next(path for path in (repository / ".git/objects").glob("??/*") if path.stat().st_size > 1_000_000)
+        loose.chmod(0o644)
+        loose.write_bytes(loose.read_bytes()[:900_000])
+        with pytest.raises(NbprError, match=r"ended without an answer: .*\w"):
+            repo.read(sha, "a")
+
+    @pytest.mark.parametrize("how", ["blob:none", "tree:0"])
+    def test_what_a_partial_clone_cannot_fetch_is_not_taken_for_missing(
+        self, repository: Path, remote: Path, tmp_path: Path, how: str
+    ) -> None:
+        commit_file(repository, "a.txt", b"another\n")
+        git(repository, "push", "-q", "origin", "main")
+        git(remote, "config", "uploadpack.allowFilter", "true")
+        git(tmp_path, "clone", "-q", "--no-checkout", f"--filter={how}", remote.as_uri(), "partial")
+        partial = Repository.discover(tmp_path / "partial")
+        remote.rename(tmp_path / "away")
+        with pytest.raises(OutOfReach, match=r"could not fetch .* from promisor remote"):
+            partial.read("origin/main~1", "a.txt")
 
     def test_an_edited_tree_keeps_modes_and_the_rest(self, repository: Path) -> None:
         (repository / "run.sh").write_text("#!/bin/sh\n")
