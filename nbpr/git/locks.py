@@ -34,6 +34,8 @@ def lock(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[boo
 
     `waiting` is called once if there is somebody to wait for.
     """
+    import fcntl
+
     descriptor, waited = _taken(path, waiting)
     _held[descriptor] = threading.get_ident()
     try:
@@ -41,6 +43,8 @@ def lock(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[boo
     finally:
         del _held[descriptor]
         path.unlink(missing_ok=True)
+        # To close it is not enough: a daemon that git started (credential-cache) has it open for a quarter of an hour.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 

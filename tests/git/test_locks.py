@@ -64,6 +64,27 @@ def test_a_child_of_ours_holds_it_until_it_ends(tmp_path: Path) -> None:
     child.communicate(b"")
 
 
+def test_whoever_waits_does_not_wait_for_a_daemon_that_our_git_started(tmp_path: Path) -> None:
+    place, told, took = tmp_path / "a.lock", threading.Event(), threading.Event()
+
+    def wait() -> None:
+        with locks.lock(place, told.set):
+            took.set()
+
+    with locks.lock(place):
+        daemon = subprocess.Popen(["sleep", "600"], pass_fds=locks.descriptors())
+        other = threading.Thread(target=wait)
+        other.start()
+        assert told.wait(10)
+        time.sleep(0.1)
+    try:
+        assert took.wait(30)
+    finally:
+        daemon.kill()
+        daemon.wait()
+        other.join()
+
+
 def test_the_lock_of_a_killed_process_is_free_and_discarded(tmp_path: Path) -> None:
     place = tmp_path / "a.lock"
     code = f"""
