@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from subprocess import TimeoutExpired
 from typing import TYPE_CHECKING
@@ -213,12 +214,12 @@ class Repository(Objects):
         try:
             self.run("update-ref", "-m", why, "--stdin", stdin="\n".join(lines).encode())
         except ProcessFailed as failure:
+            _see_that_names_fit("this repository", failure.completed.stderr)
             raise Stale(f"a ref moved meanwhile: {failure.completed.complaint}") from None
 
     def _push(self, remote: str, updates: Sequence[RefUpdate]) -> None:
-        leases = [
-            f"--force-with-lease={update.ref}:{update.old or ''}" for update in updates if not _is_advance(update)
-        ]
+        # Of what only advances too, which was seen to: a plain push would bring back what somebody took away meanwhile.
+        leases = [f"--force-with-lease={update.ref}:{update.old or ''}" for update in updates]
         refspecs = [f"{update.new or ''}:{update.ref}" for update in updates]
         # What the user's settings add to a push of theirs has no place in ours: tags, signatures, options.
         words = ("push", "--atomic", "--porcelain", "--no-verify", "--quiet", "--no-follow-tags", "--no-signed")
@@ -237,11 +238,18 @@ class Repository(Objects):
         remote = words[words.index("--") + 1]
         environment, token = self._moved_out(remote, is_push=words[0] == "push")
         try:
-            return self.run(*words, settings=settings, env=environment, token=token)
+            return self.run(*words, settings=(*settings, *self._patience), env=environment, token=token)
         except ProcessFailed as failure:
             if token is None and self.remote_url(remote).startswith("http"):
                 self.credential(self.remote_url(remote))  # what the other side was told must not be in what it says
             raise _remote_failure(words, failure.completed) from None
+
+    @cached_property
+    def _patience(self) -> tuple[str, ...]:
+        """Settings by which git gives up a server that says nothing for so long, unless the user has his own."""
+        argv = ["git", "-C", str(self.root), "config", "--get-regexp", r"^http\.(.*\.)?lowspeed"]
+        own = process.run(argv, env=process.git_environment(), accept=(0, 1)).text
+        return () if own else ("http.lowSpeedLimit=1", f"http.lowSpeedTime={_SILENCE}")
 
     def _moved_out(self, remote: str, *, is_push: bool) -> tuple[dict[str, str], Token | None]:
         """How to keep a password in the remote's URL out of git's argument lists: an environment, and it as a token.
@@ -458,6 +466,8 @@ def _not_a_checkout(start: Path, complaint: str) -> NbprError:
     return BadInput(f"{start}: not in a git repository", hint="git init, or run nbpr in a clone")
 
 
+#: After how many seconds without a byte git gives a server up, which of itself it never does.
+_SILENCE = 60
 #: What git says on stderr when a push lost a race, and when the other side said no.
 _LOST = re.compile(
     rb"stale info|fetch first|non-fast-forward|cannot lock ref|failed to lock|already exists|incorrect old value"
@@ -470,16 +480,39 @@ _DECLINED = re.compile(
 )
 
 
+#: Who is not known to the other side, or not known to be allowed to know of a repository.
+_UNPROVEN = re.compile(
+    rb"Authentication failed|could not read (?:Username|Password)|[Rr]epository .*not found|Permission denied \("
+)
+#: A branch is a folder to git, so that none can have the name of another one's folder.
+_IN_THE_WAY = re.compile(rb"'refs/heads/([^']+)' exists; cannot create 'refs/heads/([^']+)'")
+
+
+def _see_that_names_fit(where: str, said: bytes) -> None:
+    """Raises `BadInput` where git could not make a branch for the name of another."""
+    found = _IN_THE_WAY.search(said)
+    if found:
+        there, wanted = (name.decode("utf-8", "replace") for name in found.groups())
+        message = f"there can be no branch {wanted} in {where}, which has a branch {there}"
+        raise BadInput(message, hint="git keeps branches as files and folders: choose another name")
+
+
 def _remote_failure(words: Sequence[str], completed: Completed) -> NbprError:
     said = completed.stderr + completed.stdout
     remote = words[words.index("--") + 1]
     reason = _reason(said)
     if _NOT_WRITABLE.search(said):
         return NotAllowed(f"{remote} cannot be written to: {reason}", hint="see the space and the permissions there")
+    _see_that_names_fit(remote, said)
     if words[0] == "push" and _LOST.search(said):
         return Stale(f"somebody else pushed to {remote} meanwhile; nothing was pushed")
     if b"couldn't find remote ref" in said:
         return BadInput(f"{remote}: {reason}")
+    if _UNPROVEN.search(said):
+        hint = (
+            "check the token or the credential, and `git remote -v`: who may not see a repository is told there is none"
+        )
+        return NotAllowed(f"{remote} does not let us in: {reason}", hint=hint)
     if _DECLINED.search(said):
         return NotAllowed(f"{remote} declined: {reason}", hint="check the push right and the branch protection")
     return OutOfReach(
@@ -488,6 +521,9 @@ def _remote_failure(words: Sequence[str], completed: Completed) -> NbprError:
 
 
 def _reason(said: bytes) -> str:
-    lines = said.decode("utf-8", "replace").splitlines()
-    telling = [line for line in lines if re.match(r"(fatal|error|remote|!)", line.strip())]
-    return (telling or lines or ["no message"])[0].strip()
+    """The line that says why: what the other side has to say of it, else what became of a ref, else what git says."""
+    lines = [line.strip() for line in said.decode("utf-8", "replace").splitlines()]
+    lines = [line for line in lines if re.search(r"\w", line.removeprefix("remote:"))]
+    telling = [r"remote:", r"!(?!.*atomic push fail)", r"fatal|error|ssh:|.*Permission denied \("]
+    ranked = [line for word in telling for line in lines if re.match(word, line)]
+    return next(iter(ranked or lines), "no message")

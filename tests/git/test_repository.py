@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import subprocess
 import threading
 from pathlib import Path
@@ -12,7 +13,8 @@ import git as gitpython
 import pytest
 
 from nbpr.errors import BadInput, NbprError, NotAllowed, OutOfReach
-from nbpr.git.repository import Entry, RefUpdate, Repository, Stale, blob_sha
+from nbpr.git.repository import Entry, RefUpdate, Repository, Stale, _remote_failure, blob_sha
+from nbpr.process import Completed
 from tests.conftest import git
 
 
@@ -241,6 +243,27 @@ class TestNames:
                 repo.path_of(bad, repository / "n")
 
 
+@pytest.mark.parametrize(
+    ("said", "error", "told"),
+    [
+        ("fatal: Authentication failed for 'https://x/y.git/'", NotAllowed, "Authentication failed"),
+        ("fatal: could not read Username for 'https://x': terminal prompts disabled", NotAllowed, "could not read"),
+        ("remote: Repository not found.\nfatal: repository 'https://x/y/' not found", NotAllowed, "remote: Repository"),
+        (
+            "git@x: Permission denied (publickey).\nfatal: Could not read from remote repository.",
+            NotAllowed,
+            "Permission denied (publickey)",
+        ),
+        ("fatal: unable to access 'https://x/': Could not resolve host: x", OutOfReach, "Could not resolve host"),
+        ("ssh: connect to host x port 22: Connection refused\nfatal: Could not read", OutOfReach, "Connection refused"),
+    ],
+)
+def test_who_is_not_let_in_is_told_from_who_does_not_get_there(said: str, error: type[NbprError], told: str) -> None:
+    failure = _remote_failure(("fetch", "--", "origin"), Completed(("git",), 128, b"", said.encode()))
+    assert type(failure) is error
+    assert told in failure.message
+
+
 class TestPublishing:
     def test_refs_move_together_or_not_at_all(self, repository: Path, remote: Path) -> None:
         repo = Repository.discover(repository)
@@ -279,6 +302,47 @@ class TestPublishing:
         repo = Repository.discover(repository)
         with pytest.raises(NotAllowed, match="declined"):
             repo.publish("origin", [RefUpdate("refs/heads/new", None, repo.head)])
+
+    def test_what_the_other_side_says_of_it_is_told(self, repository: Path, remote: Path) -> None:
+        hook = remote / "hooks" / "pre-receive"
+        hook.write_text("#!/bin/sh\necho >&2\necho 'Not allowed to push to protected branch new' >&2\nexit 1\n")
+        hook.chmod(0o755)
+        repo = Repository.discover(repository)
+        with pytest.raises(NotAllowed, match=r"declined: remote: Not allowed to push to protected branch new$"):
+            repo.publish("origin", [RefUpdate("refs/heads/new", None, repo.head)])
+        hook.write_text("#!/bin/sh\necho >&2\nexit 1\n")
+        with pytest.raises(NotAllowed, match=r"declined: !.*pre-receive hook declined"):
+            repo.publish("origin", [RefUpdate("refs/heads/new", None, repo.head)])
+
+    def test_what_was_taken_from_a_branch_meanwhile_does_not_come_back(self, repository: Path, remote: Path) -> None:
+        repo = Repository.discover(repository)
+        first = repo.head
+        regretted = commit_file(repository, "a.txt", b"regretted")
+        onwards = commit_file(repository, "a.txt", b"onwards")
+        git(repository, "push", "-q", "origin", f"{regretted}:refs/heads/topic")
+        git(repository, "push", "-q", "--force", "origin", f"{first}:refs/heads/topic")
+        with pytest.raises(Stale):
+            repo.publish("origin", [RefUpdate("refs/heads/topic", regretted, onwards)])
+        assert git(remote, "rev-parse", "topic") == first
+
+    @pytest.mark.parametrize("place", ["origin", None])
+    @pytest.mark.parametrize(("there", "wanted"), [("topic", "topic/x"), ("topic/x/y", "topic/x")])
+    def test_a_branch_whose_name_is_in_the_way_is_named(
+        self, repository: Path, remote: Path, place: str | None, there: str, wanted: str
+    ) -> None:
+        repo = Repository.discover(repository)
+        repo.publish(place, [RefUpdate(f"refs/heads/{there}", None, repo.head)])
+        with pytest.raises(BadInput, match=f"no branch {wanted} in .* which has a branch {there}$"):
+            repo.publish(place, [RefUpdate(f"refs/heads/{wanted}", None, repo.head)])
+
+    def test_a_server_that_says_nothing_is_given_up(self, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("nbpr.git.repository._SILENCE", 1)
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            git(repository, "remote", "add", "origin", f"http://127.0.0.1:{silent.getsockname()[1]}/x.git")
+            with pytest.raises(OutOfReach, match="Operation too slow"):
+                Repository.discover(repository).fetch("origin", "+refs/heads/*:refs/nbpr/remotes/origin/heads/*")
+        git(repository, "config", "http.http://127.0.0.1.lowSpeedTime", "300")
+        assert Repository.discover(repository)._patience == ()
 
     def test_a_remote_that_is_gone(self, repository: Path, remote: Path) -> None:
         remote.rename(remote.with_name("moved.git"))
