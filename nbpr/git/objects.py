@@ -216,7 +216,8 @@ class Objects:
         """GitPython's command, whose `cat-file --batch` process stays for as long as we do."""
         import git
 
-        command = git.Repo(self.root).git
+        # Not that of a `git.Repo`, which ends its processes when it is collected, whoever waits for an answer then.
+        command = git.Git(self.root)
         # GitPython adds to our own environment, and its process lives while kernels run: what it need not know goes.
         blank = {**process.blanks(), **dict.fromkeys(process.TOKEN_VARIABLES, "")}
         command.update_environment(**{**process.git_environment(), **blank}, GIT_DIR=str(self.git_dir))
@@ -246,7 +247,9 @@ class Objects:
         """The standing process, if it has ended: GitPython takes that for the answer that there is no such object."""
         for each in filter(None, (self._objects.cat_file_all, self._objects.cat_file_header)):
             # A whole answer was read to its end, so that nothing but the end of all can be there to be read.
-            if select.select([each.stdout], [], [], 0)[0] and not each.stdout.peek(1):
+            poll = select.poll()
+            poll.register(each.stdout, select.POLLIN)
+            if poll.poll(0) and not each.stdout.peek(1):
                 os.set_blocking(each.stderr.fileno(), False)  # what it started may still have it open
                 return Completed(("git", "cat-file"), each.proc.wait(), b"", each.stderr.read() or b"")
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import socket
 import subprocess
@@ -114,6 +115,15 @@ class TestObjects:
             with pytest.raises(KeyboardInterrupt):
                 repo.read_blob(one)
         assert repo.read_blob(other) == b"other"
+
+    def test_the_process_stays_whatever_is_collected(self, repository: Path) -> None:
+        repo = Repository.discover(repository)
+        sha = commit_file(repository, "a", b"a")
+        assert repo.read(sha, "a") == b"a"
+        standing = repo._objects.cat_file_all.proc
+        gc.collect()
+        assert repo.read(sha, "a") == b"a"
+        assert repo._objects.cat_file_all.proc is standing
 
     def test_a_process_that_ended_says_nothing_of_what_is_there(self, repository: Path) -> None:
         repo = Repository.discover(repository)
