@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import IO
 
 from nbpr import redaction
 from nbpr.errors import BadInput, NbprError
@@ -84,22 +88,26 @@ def run(
     """Run a process to its end, without a shell and without our standard input; without `env`, in ours less tokens.
 
     It inherits the file descriptors `pass_fds`. `alone`, it has no terminal to ask on, and what it started is ended
-    with it after `timeout`. Raises `ProcessFailed` when its return code is not in `accept`,
-    `FileNotFoundError` when there is no such program, `subprocess.TimeoutExpired` after `timeout` seconds.
+    with it after `timeout`. What it leaves running keeps nobody waiting. Raises `ProcessFailed` when its return code is
+    not in `accept`, `FileNotFoundError` when there is no such program, `subprocess.TimeoutExpired` after `timeout`
+    seconds.
     """
     words = tuple(str(word) for word in argv)
-    with subprocess.Popen(
-        words,
-        cwd=cwd,
-        env=without_tokens() if env is None else dict(env),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        pass_fds=tuple(pass_fds),
-        start_new_session=alone,
-    ) as started:
+    with (
+        _readable(stdin) as given,
+        subprocess.Popen(
+            words,
+            cwd=cwd,
+            env=without_tokens() if env is None else dict(env),
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=tuple(pass_fds),
+            start_new_session=alone,
+        ) as started,
+    ):
         try:
-            stdout, stderr = started.communicate(stdin or b"", timeout)
+            stdout, stderr = _said(started, timeout)
         except BaseException:  # whatever it is, ^C too, nobody would end the process after us
             _end(started, with_group=alone)
             raise
@@ -107,6 +115,43 @@ def run(
     if started.returncode not in accept:
         raise ProcessFailed(completed)
     return completed
+
+
+@contextmanager
+def _readable(data: bytes | None) -> Iterator[int | IO[bytes]]:
+    """What a process reads. A file: what goes into a pipe is forgotten where one waits for the process in looks."""
+    if not data:
+        yield subprocess.DEVNULL
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file
+
+
+def _said(started: subprocess.Popen[bytes], timeout: float | None) -> tuple[bytes, bytes]:
+    """What a process writes until it ends; one that it leaves in the background, as ssh does, may have its pipes on.
+
+    It is waited for in looks: a signal that comes just before a wait without a limit begins would not end that.
+    """
+    until = time.monotonic() + (math.inf if timeout is None else timeout)
+    has_ended = False
+    while True:
+        look = _AFTERWARDS if has_ended else _LOOK
+        try:
+            return started.communicate(timeout=max(0.0, min(look, until - time.monotonic())))
+        except subprocess.TimeoutExpired as so_far:
+            if has_ended:
+                return so_far.output or b"", so_far.stderr or b""
+            if timeout is not None and time.monotonic() >= until:
+                raise subprocess.TimeoutExpired(so_far.cmd, timeout, so_far.output, so_far.stderr) from None
+            has_ended = started.poll() is not None
+
+
+#: How often it is looked whether a process has ended that has its pipes open, in seconds.
+_LOOK = 0.2
+#: How long what a process wrote may still be on its way when it has ended, in seconds.
+_AFTERWARDS = 1.0
 
 
 def _end(started: subprocess.Popen[bytes], *, with_group: bool) -> None:

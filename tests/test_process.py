@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -35,6 +36,29 @@ def test_a_failure_says_which_program_and_why() -> None:
     with pytest.raises(process.ProcessFailed, match=r"failed \(3\): the last line"):
         process.run([sys.executable, "-c", "import sys; print('x\\nthe last line', file=sys.stderr); sys.exit(3)"])
     assert process.run([sys.executable, "-c", "import sys; sys.exit(3)"], accept=(3,)).returncode == 3
+
+
+def test_what_stays_in_the_background_keeps_nobody_waiting() -> None:
+    done = process.run(["sh", "-c", "sleep 600 & echo $!; echo why >&2; exit 3"], accept=(3,))
+    try:
+        assert is_alive(int(done.text))
+        assert done.complaint == "why"
+    finally:
+        os.kill(int(done.text), signal.SIGKILL)
+
+
+def test_what_a_process_reads_and_writes_is_whole_however_long_it_takes() -> None:
+    given = os.urandom(3_000_000)
+    slowly = """
+import sys, time
+while data := sys.stdin.buffer.read(1_000_000):
+    time.sleep(0.5)
+    sys.stdout.buffer.write(data)
+    sys.stderr.buffer.write(data[:1000])
+"""
+    done = process.run([sys.executable, "-c", slowly], stdin=given)
+    assert done.stdout == given
+    assert done.stderr == b"".join(given[at : at + 1000] for at in range(0, len(given), 1_000_000))
 
 
 TOKENS = dict.fromkeys(process.TOKEN_VARIABLES, "a-token-of-a-forge")
