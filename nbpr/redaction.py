@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -134,13 +135,16 @@ def _masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
 # -- what this process knows -------------------------------------------------------------------------------------
 
 _redactor = Redactor()
+#: Two threads that learn of a secret at once are both to be heard.
+_learning = threading.Lock()
 
 
 def know(*secrets: str) -> None:
     """Keep these secrets out of everything that this process says from now on."""
     global _redactor
-    if not _redactor.secrets.issuperset(_worth(secrets)):
-        _redactor = Redactor(_redactor.secrets.union(secrets))
+    with _learning:
+        if not _redactor.secrets.issuperset(_worth(secrets)):
+            _redactor = Redactor(_redactor.secrets.union(secrets))
 
 
 def know_url(url: str) -> str:

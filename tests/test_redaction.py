@@ -7,8 +7,11 @@ import html
 import io
 import json
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -210,6 +213,24 @@ def test_errors_have_no_secrets_from_birth_and_in_json() -> None:
     redaction.know("late-to-be-known")
     assert error.as_json()["branch"] == MASK
     assert TOKEN not in repr(error)
+
+
+def test_two_threads_that_learn_at_once_are_both_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting = threading.Barrier(2)
+
+    class Slow(Redactor):
+        def __init__(self, *known: Any) -> None:
+            with suppress(threading.BrokenBarrierError):
+                meeting.wait(0.5)
+            super().__init__(*known)
+
+    monkeypatch.setattr(redaction, "Redactor", Slow)
+    threads = [threading.Thread(target=redaction.know, args=(f"{name}-learns-of-this",)) for name in ("one", "other")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert redaction.known("one-learns-of-this other-learns-of-this") == f"{MASK} {MASK}"
 
 
 def test_the_standard_streams_say_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
