@@ -14,11 +14,12 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from nbpr.engines import strays
 from nbpr.engines.imports import quick_imports
 
 #: In this order: what starts a kernel, what runs a notebook, what compares it.
@@ -37,6 +38,8 @@ _STEPS = (
 _RUNS = "papermill.execute"
 #: How long it leaves the cores to a child that has to import that itself, and to its kernel, in seconds.
 _REST = 0.7
+#: How long its children may take to end when its parent is gone, in seconds.
+_LAST = 15.0
 
 
 def main() -> None:
@@ -57,7 +60,7 @@ def main() -> None:
         if heard in ready:
             message, descriptors, _, _ = socket.recv_fds(wanted, 200_000, 3)
             if not message:
-                _leave(watches.values(), folders)
+                _leave(watches, folders)
             asked = json.loads(message)
             if "module" not in asked:
                 folders.append(asked["folder"])
@@ -72,9 +75,16 @@ def main() -> None:
                 import_module(left.pop(0))
 
 
-def _leave(children: Iterable[int], folders: Iterable[str]) -> NoReturn:
-    """The parent is gone, of which its children take notice themselves: wait for them, and see that nothing is left."""
-    for pid in children:
+def _leave(children: Mapping[int, int], folders: Iterable[str]) -> NoReturn:
+    """The parent is gone, of which its children take notice themselves: wait for them, and see that nothing is left.
+
+    One that does not get to notice it, in a regular expression without an end, is ended with all that is below it.
+    """
+    until = time.monotonic() + _LAST
+    for watch, pid in children.items():
+        if not select.select([watch], [], [], max(0.0, until - time.monotonic()))[0]:
+            strays.end_below(pid)
+            strays.kill([pid])
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, 0)
     for folder in folders:

@@ -146,3 +146,35 @@ def test_a_child_is_forked_where_there_is_a_stem() -> None:
             assert at_hand is not None
             assert psutil.Process(begun.pid).ppid() == at_hand.pid
     assert left_of("m") == []
+
+
+LEFT = """
+import os, subprocess, sys, time
+from nbpr.engines import stem_child
+stem_child._LAST = 0.5
+reader, writer = os.pipe()
+pid = os.fork()
+if pid == 0:
+    os.setsid()
+    below = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    os.write(writer, b"%d" % below.pid)
+    while True:
+        time.sleep(1)
+print(pid, os.read(reader, 100).decode(), flush=True)
+stem_child._leave({os.pidfd_open(pid): pid}, [sys.argv[1]])
+"""
+
+
+def test_a_child_that_does_not_notice_that_all_are_gone_is_ended_with_what_is_below_it(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    stays = subprocess.Popen([sys.executable, "-c", LEFT, str(folder)], stdout=subprocess.PIPE, text=True)
+    assert stays.stdout is not None
+    pids = [int(pid) for pid in stays.stdout.readline().split()]
+    try:
+        assert stays.wait(60) == 0
+        assert not folder.exists()
+        until(lambda: not any(map(psutil.pid_exists, pids)))
+    finally:
+        stays.kill()
+        strays.kill(pids)
