@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import secrets
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -32,6 +33,8 @@ from nbpr.runs.outputs import Patterns
 
 #: What a comparison of recorded outputs may take at most; it is a matter of moments.
 _SECONDS = 300.0
+#: How often it is looked whether a comparison is to stop, in seconds.
+_LOOK = 0.2
 #: nbval notices a dead kernel only when a cell's time is over, and its own limit is 2,000 seconds.
 _CELL_SECONDS = 600.0
 
@@ -39,10 +42,12 @@ _CELL_SECONDS = 600.0
 class Comparer:
     """nbval in a process of its own, for one comparison.
 
-    It gets ready as soon as the block begins, unless a stem makes it ready in a moment when it is asked.
+    It gets ready as soon as the block begins, unless a stem makes it ready in a moment when it is asked. Once `stop` is
+    set, nothing takes longer than a moment any more.
     """
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None, stop: threading.Event | None = None) -> None:
+        self._stop = stop
         self._environment = process.kernel_environment() if environment is None else environment
         self._stack = ExitStack()
         self._folder = Path()
@@ -109,15 +114,26 @@ class Comparer:
     def _ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         child = self._start()
         child.send(request)
-        until = time.monotonic() + seconds
-        while (message := child.receive(until)) and "done" not in message:
-            pass
+        message = _last_of(child, time.monotonic() + seconds, self._stop)
         answer = self._folder / "result.json"
         if not answer.exists():
-            reason = f"took more than {seconds:g} s" if message is None else child.last_words
+            late = "was to stop" if self._stop and self._stop.is_set() else f"took more than {seconds:g} s"
+            reason = late if message is None else child.last_words
             raise NbprError(f"nbval gave no verdict: {reason}")
         found: dict[str, Any] = json.loads(answer.read_bytes())
         return found
+
+
+def _last_of(child: Child, until: float, stop: threading.Event | None) -> dict[str, Any] | None:
+    """What a child says when it is done or gone; None if neither is so in time."""
+    while True:
+        message = child.receive(min(until, time.monotonic() + _LOOK))
+        if message == {} or (message and "done" in message):
+            return message
+        if stop is not None and stop.is_set():
+            until, stop = min(until, time.monotonic() + children.GRACE), None
+        if time.monotonic() >= until:
+            return None
 
 
 def compare(

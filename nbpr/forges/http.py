@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from nbpr import __version__, redaction
-from nbpr.errors import BadInput, Conflict, NbprError, NotAllowed, OutOfReach
+from nbpr.errors import BadInput, Conflict, Interrupted, NbprError, NotAllowed, OutOfReach
 from nbpr.forges.answer import Answer, Lost, asked_wait, parsed, read
 from nbpr.steps import step
 from nbpr.tokens import host_of, is_loopback
@@ -42,9 +42,29 @@ REDIRECTS = 5
 _BETWEEN = "is there a proxy or a sign-in page in front of it?"
 #: The variables that name proxies, and what needs none.
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_of_thread = threading.local()
+
+
+@contextmanager
+def patient_until(stop: threading.Event) -> Iterator[None]:
+    """Have what this thread asks of a forge not be tried again once `stop` is set: `Interrupted` is raised instead."""
+    _of_thread.stop = stop
+    try:
+        yield
+    finally:
+        del _of_thread.stop
+
+
+def _pause(seconds: float) -> None:
+    stop: threading.Event | None = getattr(_of_thread, "stop", None)
+    if stop is None:
+        time.sleep(seconds)
+    elif stop.wait(seconds):
+        raise Interrupted("interrupted while a forge wanted rest")
+
 
 #: Waits; tests put a clock of their own here.
-pause: Callable[[float], None] = time.sleep
+pause: Callable[[float], None] = _pause
 
 
 class NoApi(OutOfReach):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import re
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from nbpr.engines import Progress
 from nbpr.errors import NbprError, NotAllowed, OutOfReach
+from nbpr.forges import http
 from nbpr.gate import gate, posting, relay
 from nbpr.gate.gate import Ground, Wanted, Watcher
 from nbpr.gate.posting import Posting
@@ -111,8 +113,12 @@ class _Desk:
     def broken_off(self, error: BaseException) -> None:
         """Take back what was said before, as far as the forge can be reached.
 
-        Where another job ran the notebooks, what it left may be all that was wrong: then that is said in any case.
+        Where another job ran the notebooks, what it left may be all that was wrong: then that is said in any case. Who
+        interrupts does not wait for a forge that has to be asked again.
         """
+        hurry = threading.Event()
+        if isinstance(error, KeyboardInterrupt):
+            hurry.set()
         if self.posting is not None:
-            with suppress(NbprError, OSError):
+            with suppress(NbprError, OSError), http.patient_until(hurry):
                 self.posting.broken_off(posting.reason(error), always=self.is_relay)

@@ -13,6 +13,7 @@ from nbpr.config import Config
 from nbpr.engines import Progress, stem
 from nbpr.errors import BadInput
 from nbpr.findings import Finding
+from nbpr.forges import http
 from nbpr.gate import leaks, revisions, rules, scope
 from nbpr.gate.judging import Case, Sides, judge
 from nbpr.gate.occasion import Occasion
@@ -221,7 +222,11 @@ def _judged(listed: list[Case], config: Config, watcher: Watcher) -> list[Judged
         def told(progress: Progress) -> None:
             watcher.at_cell(case.path, progress)
 
-        made = judge(case, told, turn, watcher.runs)
+        def begin() -> None:
+            with http.patient_until(turn.stop):
+                watcher.runs()
+
+        made = judge(case, told, turn, begin)
         watcher.judged(made)
         return made
 

@@ -91,7 +91,7 @@ def judge(case: Case, told: Told, turn: batch.Turn, begin: Callable[[], None] = 
         run = case.runs.recall(parsed, case.path)
         if run is None or (_is_compared(case.config) and not expected.is_known_of(run)):
             if _is_compared(case.config):
-                expected.get_ready()
+                expected.get_ready(turn.stop)
             begin()
             run = case.runs.execute(parsed, case.path, told, turn.stop, turn)
         found += [*_of_run(case, run), *_compared(case, expected, run)]

@@ -155,4 +155,6 @@ def _pull(repository: Repository, config: Config, forge: Forge, occasion: Occasi
 
 def reason(error: BaseException) -> str:
     """Why a gate broke off, in words that anybody may read."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
     return error.message if isinstance(error, NbprError) else "a bug of nbpr's"

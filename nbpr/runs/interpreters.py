@@ -172,7 +172,10 @@ def _has_ipykernel(python: Path) -> bool:
     if any(home.glob("lib/python3*/site-packages/ipykernel/__init__.py")):
         return True
     script = "import importlib.util, sys; sys.exit(importlib.util.find_spec('ipykernel') is None)"
-    done = process.run([python, "-c", script], env=process.kernel_environment(), accept=range(-64, 256))
+    try:
+        done = process.run([python, "-c", script], env=process.kernel_environment(), timeout=30, accept=range(-64, 256))
+    except TimeoutExpired:
+        return False
     return done.returncode == 0
 
 

@@ -5,6 +5,7 @@ One execution serves all of it: nbval compares what papermill recorded.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -148,7 +149,7 @@ class _Validating:
                 return self._judged([*well_formed, *findings_of(run), *expectation.findings(run)], run)
             with ThreadPoolExecutor(1) as beside, Begun(told) as begun:
                 # While the notebook runs, nbval gets ready in its process, and nbformat's schema is checked here.
-                expectation.get_ready()
+                expectation.get_ready(turn.stop)
                 checked = beside.submit(self._in_time, data, begun)
                 run = runs.execute(*asked, begun, turn.stop, self.proven, turn=turn)
                 begun.end()
@@ -222,10 +223,11 @@ class Expectation:
         """The reference run, if it is of this source."""
         return self._expected if self._state == "in step" else None
 
-    def get_ready(self) -> None:
-        """Have nbval start, in a process of its own, if there is something to compare with."""
+    def get_ready(self, stop: threading.Event | None = None) -> None:
+        """Have nbval start, in a process of its own, if there is something to compare with; it ends after `stop`."""
         if self._state == "in step" and self._comparer is None:
-            self._comparer = self._stack.enter_context(Comparer(process.kernel_environment(self._config.execute.env)))
+            environment = process.kernel_environment(self._config.execute.env)
+            self._comparer = self._stack.enter_context(Comparer(environment, stop))
 
     def is_known_of(self, run: Run) -> bool:
         """Whether a run that was recalled says how the notebook keeps to it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 from nbpr import process
 from nbpr.checks.reproduce import CellVerdict, summary
 from nbpr.config import Config
+from nbpr.engines import child as children
 from nbpr.engines import nbval
-from nbpr.errors import BadInput, Missing
+from nbpr.errors import BadInput, Missing, NbprError
 from nbpr.runs import outputs, reference
 from tests.diff.test_tolerance import picture, shown
 from tests.kernels import code, markdown, notebook, own_kernel, run
@@ -222,3 +224,19 @@ def test_what_a_cell_tolerates_is_no_difference() -> None:
     assert "x 1.1" in str(found[1].message)
     assert found[4].message == "# NBPR_TOLERANCE low: a number from 0 on is wanted"
     assert summary(str(found[7].message)) == "picture 1: 3.0 % of pixels changed (NBPR_PIXELS 0.02)"
+
+
+def test_a_comparison_without_an_end_ends_soon_once_it_is_to_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "GRACE", 0.5)
+    output = {"output_type": "stream", "name": "stdout", "text": "a" * 60 + "!"}
+    nb = notebook(CHECK + "print('a' * 60 + '!')")
+    nb["cells"][0] |= {"outputs": [output], "execution_count": 1}
+    place = tmp_path / "sanitize.cfg"
+    place.write_text("[endless]\nregex: (a+)+$\nreplace: A\n")
+    stop = threading.Event()
+    with nbval.Comparer(stop=stop) as comparer:
+        threading.Timer(2, stop.set).start()
+        with pytest.raises(NbprError, match="gave no verdict: was to stop"):
+            comparer.compare(nb, nb, place)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from nbpr.errors import BadInput, Conflict, NbprError, NotAllowed, OutOfReach
+from nbpr.errors import BadInput, Conflict, Interrupted, NbprError, NotAllowed, OutOfReach
 from nbpr.forges import http
 from nbpr.forges.answer import Answer
 from nbpr.forges.http import Client, part
@@ -356,3 +356,12 @@ def test_a_bug_beside_the_answers_stays_one(tmp_path: Path, monkeypatch: pytest.
 
 def test_parts_of_a_path_are_escaped() -> None:
     assert part("agent/a#b%c+d e") == "agent%2Fa%23b%25c%2Bd%20e"
+
+
+def test_a_thread_that_is_to_stop_does_not_wait_for_another_try(served: Counting) -> None:
+    served.reset({number: Fault("429 later") for number in range(9)})
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Interrupted), http.patient_until(stop):
+        client(served).get("/x")
+    assert len(served.requests) == 1

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from nbpr import steps
-from nbpr.config import Config, Gate
+from nbpr.config import Config, Execute, Gate
 from nbpr.errors import BadInput, OutOfReach
 from nbpr.findings import Finding
 from nbpr.forges import http
@@ -170,6 +172,40 @@ def test_what_breaks_off_leaves_no_green_mark(told: Told, error: BaseException) 
     told(result())
     assert told.statuses[-1] == "success"
     assert len(told.repo.comments) == 1
+
+
+def test_who_interrupts_does_not_wait_for_a_forge_that_wants_rest(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = told.place.fake
+    assert fake is not None
+    monkeypatch.setattr(http, "pause", http._pause)
+    with pytest.raises(KeyboardInterrupt):
+        told(result(), breaks=KeyboardInterrupt())
+    assert told.repo.statuses[-1]["description"] == "broken off: interrupted"
+    total = len(fake.requests)
+    fake.reset({total - 1: Fault("503")})
+    with pytest.raises(KeyboardInterrupt):
+        told(result(), breaks=KeyboardInterrupt())
+    assert len(fake.requests) == total
+
+
+def test_a_notebook_whose_forge_wants_rest_holds_up_nobody_who_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests = threading.Event()
+
+    class Watching(Seen):
+        def runs(self) -> None:
+            if rests.is_set():
+                raise KeyboardInterrupt
+            rests.set()
+            http._pause(600)
+
+    def judge(case: Any, told: object, turn: object, begin: Callable[[], None]) -> None:
+        assert case.path == "a.ipynb" or rests.wait(30)
+        begin()
+
+    monkeypatch.setattr(gates, "judge", judge)
+    cases: Any = [SimpleNamespace(path=f"{name}.ipynb", sides=SimpleNamespace(after=None)) for name in "ab"]
+    with pytest.raises(KeyboardInterrupt):
+        gates._judged(cases, Config(execute=Execute(jobs=2)), Watching())
 
 
 def test_killed_while_it_runs_it_stays_pending(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:

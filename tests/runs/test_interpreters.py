@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from nbpr import process
 from nbpr.config import Execute
 from nbpr.errors import BadInput
 from nbpr.runs import interpreters
@@ -235,3 +236,12 @@ def test_a_real_environment_runs_with_its_own_interpreter(tmp_path: Path) -> Non
     executed = run(notebook("import sys\nprint(sys.prefix)", "!python -c 'import sys; print(sys.prefix)'"), tmp_path)
     assert texts(executed.notebook)[0] == f"{tmp_path}/.venv\n"
     assert texts(executed.notebook)[1].strip() == f"{tmp_path}/.venv"
+
+
+def test_an_interpreter_that_does_not_answer_has_no_ipykernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(*_: object, timeout: float | None = None, **__: object) -> None:
+        assert timeout is not None, "it would be waited for without an end"
+        raise subprocess.TimeoutExpired("python", timeout)
+
+    monkeypatch.setattr(process, "run", silent)
+    assert not interpreters._has_ipykernel(tmp_path / "bin" / "python")
