@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import os
+import selectors
 import signal
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import IO
 
 from nbpr import redaction
 from nbpr.errors import BadInput, NbprError
@@ -93,20 +93,19 @@ def run(
     seconds.
     """
     words = tuple(str(word) for word in argv)
-    with (
-        _readable(stdin) as given,
-        subprocess.Popen(
-            words,
-            cwd=cwd,
-            env=without_tokens() if env is None else dict(env),
-            stdin=given,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=tuple(pass_fds),
-            start_new_session=alone,
-        ) as started,
-    ):
+    with subprocess.Popen(
+        words,
+        cwd=cwd,
+        env=without_tokens() if env is None else dict(env),
+        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=tuple(pass_fds),
+        start_new_session=alone,
+    ) as started:
         try:
+            if stdin:
+                _give(started, stdin)
             stdout, stderr = _said(started, timeout)
         except BaseException:  # whatever it is, ^C too, nobody would end the process after us
             _end(started, with_group=alone)
@@ -117,37 +116,54 @@ def run(
     return completed
 
 
-@contextmanager
-def _readable(data: bytes | None) -> Iterator[int | IO[bytes]]:
-    """What a process reads. A file: what goes into a pipe is forgotten where one waits for the process in looks."""
-    if not data:
-        yield subprocess.DEVNULL
-        return
-    with tempfile.TemporaryFile() as file:
-        file.write(data)
-        file.seek(0)
-        yield file
+def _give(started: subprocess.Popen[bytes], data: bytes) -> None:
+    """Write what a process reads, in a thread unless any pipe takes it at once.
+
+    `communicate` would forget the rest where one waits for it in looks, and a file would lie on a disk.
+    """
+    pipe, started.stdin = started.stdin, None
+    assert pipe is not None
+
+    def writing() -> None:
+        with suppress(OSError), pipe:  # it may have read enough, or have ended, which its return code tells
+            pipe.write(data)
+
+    if len(data) <= _AT_ONCE:
+        writing()
+    else:
+        threading.Thread(target=writing, daemon=True).start()
 
 
 def _said(started: subprocess.Popen[bytes], timeout: float | None) -> tuple[bytes, bytes]:
     """What a process writes until it ends; one that it leaves in the background, as ssh does, may have its pipes on.
 
     It is waited for in looks: a signal that comes just before a wait without a limit begins would not end that.
+    (`communicate` with a limit looks for the end of the process in sleeps, which each call would pay for.)
     """
-    until = time.monotonic() + (math.inf if timeout is None else timeout)
-    has_ended = False
-    while True:
-        look = _AFTERWARDS if has_ended else _LOOK
-        try:
-            return started.communicate(timeout=max(0.0, min(look, until - time.monotonic())))
-        except subprocess.TimeoutExpired as so_far:
-            if has_ended:
-                return so_far.output or b"", so_far.stderr or b""
-            if timeout is not None and time.monotonic() >= until:
-                raise subprocess.TimeoutExpired(so_far.cmd, timeout, so_far.output, so_far.stderr) from None
-            has_ended = started.poll() is not None
+    now = time.monotonic()
+    until, ended, look = now + (math.inf if timeout is None else timeout), math.inf, now + _LOOK
+    said = {pipe.fileno(): bytearray() for pipe in (started.stdout, started.stderr) if pipe is not None}
+    with selectors.DefaultSelector() as selector:
+        for number in said:
+            selector.register(number, selectors.EVENT_READ)
+        while selector.get_map() and now < ended + _AFTERWARDS:
+            for key, _ in selector.select(max(0.0, min(look, until) - now)):
+                said[key.fd] += (read := os.read(key.fd, 65536))
+                if not read:
+                    selector.unregister(key.fd)
+            now = time.monotonic()
+            if selector.get_map() and now >= until:
+                raise subprocess.TimeoutExpired(started.args, timeout or 0.0)
+            if now >= look:
+                look = now + _LOOK
+                ended = min(ended, now if started.poll() is not None else math.inf)
+    started.wait(None if timeout is None else max(0.0, until - now))
+    stdout, stderr = map(bytes, said.values())
+    return stdout, stderr
 
 
+#: As many bytes as fit into every pipe that is empty.
+_AT_ONCE = 4096
 #: How often it is looked whether a process has ended that has its pipes open, in seconds.
 _LOOK = 0.2
 #: How long what a process wrote may still be on its way when it has ended, in seconds.
