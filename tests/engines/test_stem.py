@@ -18,7 +18,7 @@ from nbpr.engines import stem, strays
 from nbpr.engines.child import child, private_folder
 from tests.kernels import left_of, notebook, run, texts
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stems are for Linux")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="stems are for Linux")]
 
 ENVIRONMENT = process.kernel_environment()
 

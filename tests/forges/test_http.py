@@ -21,6 +21,8 @@ from nbpr.tokens import Token
 from tests.forges import places
 from tests.forges.serving import FakeForge, Fault, Reply, serving
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "token-0123456789"
 
 
