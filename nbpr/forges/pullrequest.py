@@ -104,7 +104,7 @@ class Forge(Protocol):
         """Look anew at the next `find`: until then what was read once is taken as it is."""
 
     def ready(self, milestone: str | None = None) -> None:
-        """Raises `NotAllowed` if a proposal cannot get through, as far as can be told without writing.
+        """Raises `NotAllowed` if a proposal cannot get through, as far as can be told without an effect.
 
         `BadInput` for a `milestone` that it shall be put into and that is not there.
         """

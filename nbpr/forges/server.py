@@ -23,9 +23,6 @@ from nbpr.forges.remarks import Remark
 from nbpr.forges.status import Check, Status
 from nbpr.git.repository import RefUpdate, Repository, Stale
 
-#: What stands beside the text of a pull request, each a list that is only ever added to.
-_LISTS = {"labels", "reviewers", "assignees"}
-
 #: What the body of a pull request of ours has, on a line of its own.
 OURS = "<!-- nbpr-proposal "
 
@@ -94,7 +91,11 @@ class ServerForge:
         return replace(pull, comments=tuple(said.comment for said in self._api.comments(number)))
 
     def ready(self, milestone: str | None = None) -> None:
-        """See whether branches go to a fork. Raises `Stale` if that one has to be looked at before planning."""
+        """See what the token may, and whether branches go to a fork.
+
+        Raises `Stale` if that one has to be looked at before planning, `NotAllowed` for a token that lacks a scope,
+        `BadInput` for a `milestone` that is not there.
+        """
         if milestone is not None:
             self._api.milestone(milestone)
         self._api.check_token()
@@ -329,11 +330,7 @@ class ServerForge:
         names = ("title", "body", "state", "draft")
         changes = {name: getattr(wanted, name) for name in names if getattr(wanted, name) != getattr(pull, name)}
         made = self._api.edit(pull, changes) if changes else pull
-        labels = [name for name in wanted.labels if name not in pull.labels]
-        reviewers, assignees = (
-            people(had, more)[len(had) :]
-            for had, more in ((pull.reviewers, wanted.reviewers), (pull.assignees, wanted.assignees))
-        )
+        labels, reviewers, assignees = (_news(name, pull, getattr(wanted, name)) for name in _JOINED)
         if labels:
             self._api.label(pull, labels)
         if reviewers:
@@ -359,11 +356,21 @@ class ServerForge:
 def _onto(now: PullRequest, pull: PullRequest, changes: Mapping[str, Any]) -> PullRequest:
     """The pull request as it is now, with `changes` to `pull`, as read before: what people changed since stays."""
     wanted = {name: value for name, value in changes.items() if value != getattr(pull, name)}
-    for name in _LISTS & wanted.keys():
-        had = {each.casefold() for each in getattr(pull, name)}
-        wanted[name] = people(getattr(now, name), (each for each in wanted[name] if each.casefold() not in had))
-    return replace(now, **wanted)
+    lists = {
+        name: _JOINED[name](getattr(now, name), _news(name, pull, wanted[name])) for name in _JOINED & wanted.keys()
+    }
+    return replace(now, **{**wanted, **lists})
+
+
+def _news(name: str, pull: PullRequest, wanted: Iterable[str]) -> tuple[str, ...]:
+    """What a list of a pull request's lacks of what is wanted there."""
+    had = getattr(pull, name)
+    return _JOINED[name](had, wanted)[len(had) :]
 
 
 def _both(had: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*had, *more)))
+
+
+#: What stands beside the text of a pull request, each a list that is only ever added to, and how that is done.
+_JOINED = {"labels": _both, "reviewers": people, "assignees": people}

@@ -94,6 +94,13 @@ def test_what_people_change_beside_the_text_stays(place: Place, meanwhile: Meanw
     assert (pull.reviewers, pull.assignees) == ((), ())
 
 
+def test_labels_in_other_capitals_are_others_but_on_github(place: Place) -> None:
+    propose(place, 0.93, labels=("bug",))
+    propose(place, 0.93, labels=("Bug",))
+    assert place.forge().get(1).labels == (("bug",) if place.kind == "github" else ("bug", "Bug"))
+    assert propose(place, 0.93, labels=("Bug",))["operation"] == "unchanged"
+
+
 def test_a_draft_that_a_person_made_stays_one(place: Place) -> None:
     assert place.fake is not None
     propose(place, 0.9)
