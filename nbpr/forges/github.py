@@ -69,7 +69,7 @@ class GithubApi:
         raise NotAllowed(f"{self._client.host}: {answer.message}", hint=self._client.wanted_token())
 
     def check_token(self) -> None:
-        """Nothing: what a token may is told by no request that has no effect."""
+        """Nothing: what a token may, GitHub says with the repository, if it says so at all."""
 
     def may_push(self) -> bool:
         """Whether its owner may push here; where the answer does not say, the push itself will."""
@@ -80,7 +80,19 @@ class GithubApi:
             )
         if answer.data.get("archived"):
             raise NotAllowed(f"{self.repo} is archived; it takes no pull requests")
+        self._check_scopes(answer)
         return bool((answer.data.get("permissions") or {"push": True}).get("push"))
+
+    def _check_scopes(self, answer: Answer) -> None:
+        """Only classic tokens have scopes, and tell them with every answer; what the others may shows as they do it."""
+        scopes = {scope.strip() for scope in answer.headers.get("x-oauth-scopes", "").split(",")} - {""}
+        wanted = {"repo"} if answer.data.get("private") else {"repo", "public_repo"}
+        if scopes and not scopes & wanted:
+            raise NotAllowed(
+                f"{self._client.host}: the token has the scopes {', '.join(sorted(scopes))}, and lacks "
+                f"{' or '.join(sorted(wanted, reverse=True))}",
+                hint=self._client.wanted_token(),
+            )
 
     def fork(self, login: str, *, make: bool) -> str | None:
         """The fork that `login` has."""

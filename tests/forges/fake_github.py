@@ -26,6 +26,8 @@ class FakeGithub(FakeForge):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.slow = 0
+        #: Those of the token, if it is a classic one; no other has any.
+        self.scopes: set[str] | None = None
 
     def answer(self, method: str, path: str, query: Mapping[str, str], body: Any, login: str | None) -> Reply:
         if path == "/api/graphql" and login:
@@ -54,7 +56,10 @@ class FakeGithub(FakeForge):
             return _wrong(403, "Resource not accessible by integration")
         asked = f"{method} {rest}"
         if asked == "GET ":
-            return Reply(200, self._repo(repo))
+            told = {} if self.scopes is None else {"X-OAuth-Scopes": ", ".join(sorted(self.scopes))}
+            return Reply(200, self._repo(repo), told)
+        if method != "GET" and self.scopes is not None and not self.scopes & {"repo", "public_repo"}:
+            return _wrong(404, "Not Found")  # which is how it says that a scope is missing
         if asked == "GET /forks":
             return self._page([self._repo(one) for one in self.forks(repo)], query)
         if asked == "POST /forks":

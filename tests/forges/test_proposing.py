@@ -22,6 +22,7 @@ from tests import projects, proving
 from tests.conftest import git
 from tests.forges import places
 from tests.forges.fake_gitea import FakeGitea
+from tests.forges.fake_github import FakeGithub
 from tests.forges.gitea_server import SCOPES, Gitea
 from tests.forges.places import OTHER, Place
 from tests.forges.serving import FAULTS, HANG, Fault, Reply
@@ -314,6 +315,32 @@ def test_a_scope_that_a_token_lacks_is_named_before_anything_is_run(
     place.fake.scopes = needed
     assert propose(place)["operation"] == "created"
     the_one(place)
+
+
+@pytest.mark.parametrize("place", ["github"], indirect=True)
+@pytest.mark.parametrize(
+    ("scopes", "private", "lacks"),
+    [
+        ({"gist", "read:org"}, False, "repo or public_repo"),
+        ({"gist", "public_repo"}, True, "repo"),
+        ({"public_repo"}, False, None),
+        ({"repo"}, True, None),
+        (set(), True, None),  # tokens that have other rights than scopes
+    ],
+)
+def test_a_scope_that_a_classic_token_lacks_is_named_before_anything_is_run(
+    place: Place, monkeypatch: pytest.MonkeyPatch, scopes: set[str], private: bool, lacks: str | None
+) -> None:
+    assert isinstance(place.fake, FakeGithub)
+    place.fake.scopes = scopes or None
+    place.fake.repos["ada/x"].settings["private"] = private
+    if lacks is None:
+        assert propose(place)["operation"] == "created"
+        return
+    monkeypatch.setattr(proofs, "prove", lambda *_: pytest.fail("it was run"))
+    with pytest.raises(NotAllowed, match=f"has the scopes {', '.join(sorted(scopes))}, and lacks {lacks}$"):
+        propose(place)
+    assert (place.fake.writes, place.fake.pushes) == ([], 0)
 
 
 @pytest.mark.slow
