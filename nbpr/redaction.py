@@ -8,6 +8,7 @@ but not in results, which people edit by.
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 import threading
@@ -185,7 +186,8 @@ def value(said: Any) -> Any:
 class Writer:
     """A text stream without secrets, even where one comes in pieces. `close` says what was held back last.
 
-    With `looks`, what looks like a secret goes too; a line is then held back until it ends, or is flushed.
+    With `looks`, which is for what is said beside a result, what looks like a secret goes too; a line is then held back
+    until it ends, or is flushed. To a terminal that was closed it is said in vain: the work goes on, or ends in order.
     """
 
     def __init__(self, stream: TextIO, *, looks: bool) -> None:
@@ -214,7 +216,8 @@ class Writer:
     def flush(self) -> None:
         """Flush, but for what may be the beginning of a secret that is known."""
         self._release(to_line_end=False)
-        self._stream.flush()
+        with self._in_vain():
+            self._stream.flush()
 
     def close(self) -> None:
         """Say what was held back, and leave the stream open: it belongs to somebody else."""
@@ -230,7 +233,16 @@ class Writer:
 
     def _say(self, said: str) -> None:
         if said:
-            self._stream.write(_redactor.text(said) if self._looks else _redactor.known(said))
+            with self._in_vain():
+                self._stream.write(_redactor.text(said) if self._looks else _redactor.known(said))
+
+    @contextmanager
+    def _in_vain(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno != errno.EIO or not self._looks:
+                raise
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import html
 import io
 import json
@@ -256,3 +257,26 @@ def test_bytes_below_a_stream_are_left_alone(capfdbinary: pytest.CaptureFixture[
         sys.stdout.buffer.write(TOKEN.encode())
         sys.stdout.buffer.flush()
     assert capfdbinary.readouterr().out == TOKEN.encode()
+
+
+@pytest.mark.parametrize(
+    ("number", "is_beside_the_result", "raises"),
+    [(errno.EIO, True, False), (errno.EIO, False, True), (errno.ENOSPC, True, True)],
+)
+def test_to_a_closed_terminal_only_what_stands_beside_a_result_is_said_in_vain(
+    number: int, is_beside_the_result: bool, raises: bool
+) -> None:
+    class Closed(io.StringIO):
+        def write(self, said: str) -> int:
+            raise OSError(number, "closed")
+
+        def flush(self) -> None:
+            raise OSError(number, "closed")
+
+    writer = Writer(Closed(), looks=is_beside_the_result)
+    for say in (lambda: writer.write("said\n"), writer.flush):
+        if raises:
+            with pytest.raises(OSError, match="closed"):
+                say()
+        else:
+            say()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import os
@@ -125,9 +126,11 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _end_as_if_interrupted() -> None:
-    """Make SIGTERM what ^C is, so that kernels and worktrees go with us then too."""
+    """Make SIGTERM, and the SIGHUP of a closed terminal, what ^C is, so that kernels and worktrees go with us then."""
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _interrupt)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` has it so
+                signal.signal(number, _interrupt)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # in the background it may be ignored
             signal.signal(signal.SIGINT, _interrupt)
 
@@ -157,13 +160,14 @@ _interrupt = _Interrupt()
 def _report(error: NbprError, as_json: bool) -> int:
     from nbpr.cli.output import colours, print_json
 
-    if as_json:
-        print_json(error.as_json())
-    else:
-        red, end = ("\033[31m", "\033[0m") if colours(sys.stderr) else ("", "")
-        sys.stderr.write(f"{red}nbpr: {error.message}{end}\n")  # a stream without secrets
-        if error.hint:
-            sys.stderr.write(f"      {error.hint}\n")
+    with contextlib.suppress(OSError):  # whoever was to read it may have closed the terminal
+        if as_json:
+            print_json(error.as_json())
+        else:
+            red, end = ("\033[31m", "\033[0m") if colours(sys.stderr) else ("", "")
+            sys.stderr.write(f"{red}nbpr: {error.message}{end}\n")  # a stream without secrets
+            if error.hint:
+                sys.stderr.write(f"      {error.hint}\n")
     return error.exit_code
 
 

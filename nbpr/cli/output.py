@@ -50,6 +50,14 @@ def width() -> int:
     return shutil.get_terminal_size().columns
 
 
+def size_of(terminal: Any) -> os.terminal_size:
+    """How many columns and lines a terminal has; 80 and 24 for one that was closed."""
+    try:
+        return os.get_terminal_size(terminal.fileno())
+    except OSError:
+        return os.terminal_size((80, 24))
+
+
 @contextmanager
 def progress_line() -> Iterator[Callable[[str], None]]:
     """A way to say what is being done: one line on stderr, rewritten in place, on a terminal only."""
@@ -58,8 +66,7 @@ def progress_line() -> Iterator[Callable[[str], None]]:
         return
 
     def say(message: str) -> None:
-        width = os.get_terminal_size(sys.stderr.fileno()).columns
-        sys.stderr.write("\r\033[K" + message[: width - 1])
+        sys.stderr.write("\r\033[K" + message[: size_of(sys.stderr).columns - 1])
         sys.stderr.flush()
 
     try:

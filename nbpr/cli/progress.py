@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from nbpr.cli.output import size_of
 from nbpr.render.escape import one_line
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Board:
     def _draw(self) -> None:
         if not self._is_live:
             return
-        columns, rows = os.get_terminal_size(self._stream.fileno())
+        columns, rows = size_of(self._stream)
         lines = [f"{one_line(name)}: {said}"[: columns - 1] for name, said in self._shown(min(MOST_LINES, rows - 2))]
         self._write(self._erased() + "".join(f"{line}\n" for line in lines))
         self._drawn = len(lines)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -152,6 +154,21 @@ class TestRun:
         assert ours.returncode == 130
         assert psutil.wait_procs(below, timeout=5)[1] == []
         assert not (here / "notebooks/d").exists()
+
+    def test_a_terminal_that_is_closed_interrupts(self, here: Path) -> None:
+        put(here, "notebooks/b.ipynb", "open('b', 'w').close()\nimport time\ntime.sleep(60)")
+        ours, terminal = pty.fork()
+        if ours == 0:
+            os.execv(sys.executable, [sys.executable, "-m", "nbpr", "run", "notebooks/b.ipynb"])
+        for _ in range(400):
+            if (here / "notebooks/b").exists():
+                break
+            time.sleep(0.05)
+        below = psutil.Process(ours).children(recursive=True)
+        assert len(below) >= 2
+        os.close(terminal)
+        assert os.waitstatus_to_exitcode(os.waitpid(ours, 0)[1]) == 130
+        assert psutil.wait_procs(below, timeout=5)[1] == []
 
 
 class TestRunWithoutRunning:
