@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from nbpr.engines import stem
 
 # What a shell puts into the background ignores this signal, and so would all that tests start and then interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -43,6 +46,26 @@ def _isolated_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     for name in list(os.environ):
         if name.startswith(OUTSIDE):
             monkeypatch.delenv(name)
+
+
+#: What of its environment each test has for itself.
+OF_A_TEST = ("HOME", "MPLCONFIGDIR")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_stem() -> Iterator[None]:
+    """What runs in a worker's own process is forked from one stem: to import papermill for each test takes half of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stem, "_OF_A_RUN", (*stem._OF_A_RUN, *OF_A_TEST))
+        with stem.kept():
+            yield
+
+
+@pytest.fixture
+def no_stem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a new process, where nobody keeps a stem: for tests of stems, and of what starts without one."""
+    monkeypatch.setattr(stem, "_keepers", 0)
+    monkeypatch.setattr(stem, "_stems", {})
 
 
 def git(cwd: Path, *words: str, stdin: bytes | None = None) -> str:

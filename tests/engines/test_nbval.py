@@ -192,7 +192,7 @@ def test_a_missing_package_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         nbval.compare(ran(("a", "")), ran(("a", "")))
 
 
-def test_a_comparer_that_is_not_used_is_gone() -> None:
+def test_a_comparer_that_is_not_used_is_gone(no_stem: None) -> None:
     import psutil
 
     before = {each.pid for each in psutil.Process().children()}

@@ -18,7 +18,11 @@ from nbpr.engines import stem, strays
 from nbpr.engines.child import child, private_folder
 from tests.kernels import left_of, notebook, run, texts
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="stems are for Linux")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="stems are for Linux"),
+    pytest.mark.usefixtures("no_stem"),
+]
 
 ENVIRONMENT = process.kernel_environment()
 

@@ -103,7 +103,7 @@ def test_descendants_are_told_parents_first() -> None:
     strays.kill_group(ours.pid)
 
 
-def test_a_child_that_cannot_start_says_why_and_is_gone() -> None:
+def test_a_child_that_cannot_start_says_why_and_is_gone(no_stem: None) -> None:
     with private_folder() as folder, child("nbpr.no_such_module", folder, {}, "m") as started:
         started.send({"hear": "nothing"})
         assert started.receive(time.monotonic() + 10) == {}
