@@ -112,14 +112,19 @@ _POINTS = re.compile(
     r"|manager|store|scope|vault|provider|class|format|help|text|title|count))$",
     re.IGNORECASE,
 )
-_BLANK = re.compile(
-    r"(?i)[\W_]*(?:(?:my|your|the|this|some|an?|any|db|user|test|testing|demo|dummy|sample|fake|example|examples|new|old|"
-    r"default|super|very|strong|secure|real|actual|valid|invalid|wrong|correct|here|goes|change|changeme|me|it|put|"
-    r"enter|insert|add|fill|in|set|use|with|own|from|for|of|to|is|required|placeholder|redacted|removed|hidden|masked|"
-    r"todo|tbd|none|null|true|false|string|value|admin|root|guest|azure|aws|openai|google|github|hf|hugging|face|"
-    r"password|passwd|passphrase|pwd|pass|secrets?|tokens?|keys?|api|access|account|auth|authentication|client|service|"
-    r"private|public|storage|credentials?|username|name|login|id)[\W_]*)+\d{0,4}[\W_]*"
+#: What stands for a credential where nothing else is said: words of these alone, signs between them.
+_WORDS = frozenset(
+    """
+    my your the this some a an any db user test testing demo dummy sample fake example examples new old default super
+    very strong secure real actual valid invalid wrong correct here goes change changeme me it put enter insert add fill
+    in set use with own from for of to is required placeholder redacted removed hidden masked todo tbd none null true
+    false string value admin root guest azure aws openai google github hf hugging face password passwd passphrase pwd
+    pass secret secrets token tokens key keys api access account auth authentication client service private public
+    storage credential credentials username name login id
+    """.split()
 )
+_LONGEST_WORD = max(map(len, _WORDS))
+_SIGNS = re.compile(r"[\W_]+")
 #: What stands for a value: a variable, a template, a call, an ellipsis, a row of one sign, "your…".
 _STANDS_FOR = re.compile(
     r"(?:[Ee]nter|ENTER|[Ii]nsert|INSERT|[Pp]aste)?[\W_]*(?:YOUR|Your|your)[\W_A-Z].*"
@@ -254,4 +259,23 @@ def _is_random(value: str) -> bool:
 
 def is_blank(value: str) -> bool:
     """Whether a text only stands for a credential: `your-password`, `${TOKEN}`, `<secret>`, `xxxxxx`."""
-    return bool(_STANDS_FOR.fullmatch(value) or _BLANK.fullmatch(value))
+    return bool(_STANDS_FOR.fullmatch(value)) or _says_nothing(value)
+
+
+def _says_nothing(value: str) -> bool:
+    """Whether there are only words that stand for something, also written as one, and up to four digits at the end."""
+    parts = [part for part in _SIGNS.split(value.lower()) if part]
+    if parts:
+        parts[-1] = re.sub(r"\d{1,4}$", "", parts[-1])
+    words = [part for part in parts if part]
+    return bool(words) and all(map(_is_of_words, words))
+
+
+def _is_of_words(text: str) -> bool:
+    """Whether a text is one of the words or several in a row; each place is looked at once, however many ways lead there."""
+    reached = {0}
+    for start in range(len(text)):
+        if start in reached:
+            ends = range(start + 1, min(len(text), start + _LONGEST_WORD) + 1)
+            reached |= {end for end in ends if text[start:end] in _WORDS}
+    return len(text) in reached

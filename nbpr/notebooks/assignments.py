@@ -106,7 +106,7 @@ _MAGIC = re.compile(
     r"""^([ \t]*)(                                       # IPython's own syntax, a line each:
         [%!?](?:[^\r\n]*\\(?:\r\n|\r|\n))*[^\r\n]*       # %magic, !shell (continued by a backslash), ?help
       | [\w.]+\?{1,2}[ \t]*                              # help?
-      | [\w.,\t ]+=[ \t]*[%!][^\r\n]*                    # files = !ls
+      | [\w.,][\w.,\t ]*=[ \t]*[%!][^\r\n]*              # files = !ls
     )(?=\r|\n|\Z)""",
     re.MULTILINE | re.VERBOSE,
 )

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 #: Lines that are the shell's or IPython's, and no Python.
-_MAGIC = re.compile(r"^\s*(?:[!%?]|\w[\w, ]*=\s*[!%]).*$", re.MULTILINE)
+_MAGIC = re.compile(r"^[^\S\n]*(?:[!%?]|\w[\w, ]*=\s*[!%]).*$", re.MULTILINE)
 _LINE = re.compile(r"^\s*(?:from\s+(?P<origin>\.*[\w.]*)\s+import\s+(?P<names>[\w, ]+)|import\s+(?P<modules>[\w., ]+))")
-_PATH = re.compile(r"sys\.path\.(?:append|insert)\([^\"'\n]*[rbuf]{0,2}([\"'])(?P<place>[^\"'\n]+)\1")
+_PATH = re.compile(r"sys\.path\.(?:append|insert)\([^\"'\n]{0,200}[rbuf]{0,2}([\"'])(?P<place>[^\"'\n]+)\1")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def of_code(sources: Iterable[str]) -> Names:
 def _modules(source: str) -> Iterator[str]:
     try:
         tree = ast.parse(_MAGIC.sub("pass", source))
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         yield from _by_line(source)
         return
     for node in ast.walk(tree):

@@ -37,7 +37,7 @@ _REFERRING = re.compile(r"@|\\#|GH(?=-\d)|:(?=//|[a-z0-9_+-]+:)|www(?=\.)")
 
 
 #: What runners of Actions take for a command in a job's log: at the start of a line, behind blanks too, or anywhere.
-_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
+_COMMAND = re.compile(r"^([^\S\n]*):(?=:)|#(?=#\[)", re.MULTILINE)
 
 
 def without_commands(text: str) -> str:

@@ -22,7 +22,8 @@ Patterns = Sequence[tuple[re.Pattern[str], str]]
 HOME = "~"
 
 #: The file name that ipykernel gives to a cell, in warnings and tracebacks: a process number and a hash.
-_CELL_FILE = (re.compile(r"[^\s'\"<>()]*/ipykernel_\d+/\d+\.py"), "<ipykernel>")
+#: Looked for from where a word begins alone: from each of its letters, a long text without blanks would take hours.
+_CELL_FILE = (re.compile(r"(?<![^\s'\"<>()])[^\s'\"<>()]*/ipykernel_\d+/\d+\.py"), "<ipykernel>")
 #: The address in Python's default representation of an object, in plain text and in HTML.
 _ADDRESS = (re.compile(r"(?<= at )0x[0-9a-fA-F]{6,}(?=>|&gt;)"), "0x…")
 

@@ -79,7 +79,7 @@ def _code(source: Notebook) -> str:
 
 #: What reaches out of the kernel on a line of its own: shell commands, and magics that run other programs.
 _SHELL = re.compile(
-    r"^\s*(?:\w[\w, ]*=\s*)?(?:!|%%?(?:bash|sh|script|sx|system|cmd|pip|conda|perl|ruby|writefile)\b)[^\n]*",
+    r"^[^\S\n]*(?:\w[\w, ]*=\s*)?(?:!|%%?(?:bash|sh|script|sx|system|cmd|pip|conda|perl|ruby|writefile)\b)[^\n]*",
     re.MULTILINE,
 )
 _PROGRAMS = re.compile(r"\b(?:subprocess|os\.(?:system|popen|exec\w+|spawn\w+)|pexpect|sh\.\w+\()")
@@ -90,7 +90,9 @@ _ELSEWHERE = """
     redis kafka pika cassandra elasticsearch clickhouse_driver pyodbc cx_Oracle oracledb openai anthropic
     huggingface_hub yfinance pandas_datareader kaggle mlflow wandb dask.distributed ray git
 """.split()
-_REACHING = re.compile(rf"^\s*(?:import|from)\s+({'|'.join(map(re.escape, _ELSEWHERE))})(?=[.\s,;]|$)", re.MULTILINE)
+_REACHING = re.compile(
+    rf"^[^\S\n]*(?:import|from)\s+({'|'.join(map(re.escape, _ELSEWHERE))})(?=[.\s,;]|$)", re.MULTILINE
+)
 #: A text that begins as an absolute path, a home folder or an address does; `"/"` alone is none.
 _ABSOLUTE = re.compile(
     r"""['"](/[\w.][^'"\n]*|~[/\\][^'"\n]*|[A-Za-z]:\\[^'"\n]*|(?!file:)[a-z][a-z0-9+.-]*://[^'"\n]+)"""
