@@ -54,7 +54,7 @@ OF_A_TEST = ("HOME", "MPLCONFIGDIR")
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_stem() -> Iterator[None]:
-    """What runs in a worker's own process is forked from one stem: to import papermill for each test takes half of it."""
+    """What runs in a worker's own process is forked from one stem: imports take a quarter of the time of all tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stem, "_OF_A_RUN", (*stem._OF_A_RUN, *OF_A_TEST))
         with stem.kept():

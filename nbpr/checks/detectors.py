@@ -272,7 +272,7 @@ def _says_nothing(value: str) -> bool:
 
 
 def _is_of_words(text: str) -> bool:
-    """Whether a text is one of the words or several in a row; each place is looked at once, however many ways lead there."""
+    """Whether a text is one of the words or several in a row; each place is looked at once, by however many ways."""
     reached = {0}
     for start in range(len(text)):
         if start in reached:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from nbpr.engines import caps
+from nbpr.engines import caps, kernel
 from nbpr.notebooks.markers import Markers, markers
 
 #: How long nbclient waits for the rest of a cell's output. XPUB_NODROP makes it come, if late.
@@ -102,6 +102,12 @@ def _client(session: Session) -> Any:
                 raise
             finally:
                 session.end(cell_index, session.caps.end(self.kept, cell.outputs, _note))
+
+        def papermill_execute_cells(self) -> None:
+            super().papermill_execute_cells()
+            if session.failed is None and session.request["is_ipykernel"]:
+                # papermill asks the kernel what it is afterwards, and so waits until this is done.
+                self.kc.execute(kernel.quick_end(), silent=True, store_history=False, allow_stdin=False)
 
         async def _async_poll_kernel_alive(self) -> None:
             while True:

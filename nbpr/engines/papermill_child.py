@@ -220,7 +220,7 @@ class Session:
             return None, None
         if not self.is_ready and not self.request["prepare_only"] and _is_of_kernel(error):
             # Where it died by itself, it has said why; where we gave up on it, its last words are about that.
-            said = _last_line(Path("kernel.log")) if "died" in str(error) else ""
+            said = _last_line(Path(kernel.LOG)) if "died" in str(error) else ""
             return "no-kernel", f"the kernel did not start: {said or error}"
         if type(error).__name__ == "DeadKernelError":
             return "kernel-died", "the kernel died after the last cell"

@@ -4,8 +4,8 @@ It never runs anything itself, holds no token, and has one thread, so that a chi
 process would be once it had imported the same. Kernels are not forked: each is a program started anew, since what a
 notebook computes must not hang on what another process had imported, nor share its hash seed.
 
-There is a stem only while somebody keeps one (`kept`), and for as long as that; without one, children are started as
-programs, which takes half a second of processor time more each.
+There is a stem only while somebody keeps one (`kept`), and for as long as that, or from a moment before (`ahead`);
+without one, children are started as programs, which takes half a second of processor time more each.
 """
 
 from __future__ import annotations
@@ -145,15 +145,24 @@ def at_hand(environment: Mapping[str, str]) -> Stem | None:
     """The stem for children of that environment; None where nobody keeps any, or none can be."""
     if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
         return None
+    with _lock:
+        return _of(environment) if _keepers else None
+
+
+def ahead(environment: Mapping[str, str]) -> None:
+    """Have a stem import before anybody keeps it; one that nobody does, ends with us."""
+    if sys.platform == "linux" and hasattr(os, "pidfd_open"):
+        with _lock:
+            _of(environment)
+
+
+def _of(environment: Mapping[str, str]) -> Stem | None:
     own = {name: value for name, value in environment.items() if name not in _OF_A_RUN}
     key = tuple(sorted(own.items()))
-    with _lock:
-        if not _keepers:
-            return None
-        if key not in _stems:
-            with contextlib.suppress(OSError):
-                _stems[key] = Stem(own)
-        return _stems.get(key)
+    if key not in _stems:
+        with contextlib.suppress(OSError):
+            _stems[key] = Stem(own)
+    return _stems.get(key)
 
 
 def take_along(folder: Path) -> None:

@@ -65,13 +65,14 @@ def execute(
     proven: Proven | None = None,
     notes: Callable[[], Iterable[str]] = tuple,
     turn: batch.Turn | None = None,
+    meanwhile: Callable[[Run], object] = lambda run: None,
 ) -> Run:
     """Run the notebook `source`, which lies at `path` (POSIX) below `root`, and write nothing in the repository.
 
     What went well is kept in the cache of `proven`, if there is one; `notes` are asked for when it has run. Its kernel
-    starts at once, its cells when it is its `turn`. What goes wrong in the notebook or with its kernel stands in the
-    record. Raises `BadInput` for an unknown parameter, engine or interpreter, `Missing` where a package is not
-    installed.
+    starts at once, its cells when it is its `turn`, and `meanwhile` is called while it ends. What goes wrong in the
+    notebook or with its kernel stands in the record. Raises `BadInput` for an unknown parameter, engine or interpreter,
+    `Missing` where a package is not installed.
     """
     engine = engines.named(options.engine)
     engine.check()
@@ -82,7 +83,9 @@ def execute(
     try:
         choice = tried.choose()
     except NoKernel as error:
-        return tried.without_kernel(error)
+        run = tried.without_kernel(error)
+        meanwhile(run)
+        return run
 
     with ExitStack() as stack:
         # The kernel starts while it is looked up what the run hangs on, and while others have their turn.
@@ -99,7 +102,9 @@ def execute(
                     executed = ready.run(begun, stop)
                 begun.end()
                 run = tried.run(executed, choice, batch.outcome(environment))
-                ready.end()
+                ended = beside.submit(ready.end)
+                meanwhile(run)
+                batch.outcome(ended)
                 return replace(run, notes=(*run.notes, *notes()))
 
         return proven.carried_out(tried, choice, carry_out) if proven else carry_out()

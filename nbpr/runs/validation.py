@@ -151,9 +151,13 @@ class _Validating:
                 # While the notebook runs, nbval gets ready in its process, and nbformat's schema is checked here.
                 expectation.get_ready(turn.stop)
                 checked = beside.submit(self._in_time, data, begun)
-                run = runs.execute(*asked, begun, turn.stop, self.proven, turn=turn)
+                kept_to: list[Finding] = []
+                run = runs.execute(
+                    *asked, begun, turn.stop, self.proven, turn=turn,
+                    meanwhile=lambda run: kept_to.extend(expectation.findings(run)),
+                )  # fmt: skip
                 begun.end()
-                return self._judged([*batch.outcome(checked), *findings_of(run), *expectation.findings(run)], run)
+                return self._judged([*batch.outcome(checked), *findings_of(run), *kept_to], run)
 
     def _in_time(self, data: bytes, begun: Begun) -> list[Finding]:
         begun.wait()

@@ -315,3 +315,50 @@ def test_a_language_that_papermill_cannot_write_is_told(tmp_path: Path) -> None:
     executed = run(notebook("1"), tmp_path, kernel=klingon, parameters={"n": 1})
     assert executed.reason == "error"
     assert "klingon" in (executed.message or "")
+
+
+#: A module whose object only a cycle holds, so that nothing but Python's own last collection takes it apart.
+HELD = """
+import os, atexit
+
+class Held:
+    def __init__(self, name, **more):
+        self.name, self.itself = name, self
+        self.__dict__ |= more
+
+    def __del__(self):
+        descriptor = os.open(self.name, os.O_CREAT | os.O_WRONLY)
+        os.close(descriptor)
+
+held = Held("of the module")
+atexit.register(lambda: os.close(os.open("at exit", os.O_CREAT | os.O_WRONLY)))
+"""
+
+
+def test_a_kernel_ends_soon_and_closes_what_the_notebook_holds(tmp_path: Path) -> None:
+    (tmp_path / "held.py").write_text(HELD)
+    nb = notebook(
+        "import held\nmine = held.Held('of the notebook')\nmine.file = open('mine', 'w')\nmine.file.write('x')"
+    )
+    assert run(nb, tmp_path).status == "success"
+    assert (tmp_path / "of the notebook").exists()
+    assert (tmp_path / "mine").read_text() == "x"
+    assert (tmp_path / "at exit").exists()
+    # Python would take the module's apart too, which is what takes long, and which it does not promise.
+    assert not (tmp_path / "of the module").exists()
+
+
+@pytest.mark.parametrize("mode", ["w", "r+", "a"])
+def test_a_file_that_only_a_module_holds_is_written_all_the_same(tmp_path: Path, mode: str) -> None:
+    (tmp_path / "held.py").write_text(HELD)
+    (tmp_path / "theirs").touch()
+    nb = notebook(f"import held\nheld.held.file = open('theirs', '{mode}')\nheld.held.file.write('x')\nNone")
+    assert run(nb, tmp_path).status == "success"
+    assert (tmp_path / "theirs").read_text() == "x"
+    assert (tmp_path / "of the module").exists()
+
+
+def test_a_notebook_that_breaks_what_its_end_needs_ends_as_ever(tmp_path: Path) -> None:
+    nb = notebook("import gc\nexec = gc.freeze = gc.unfreeze = None", "print('last')")
+    executed = run(nb, tmp_path)
+    assert (executed.status, texts(executed.notebook)[-1]) == ("success", "last\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from nbpr import process
 from nbpr.engines import stem, strays
 from nbpr.engines.child import child, private_folder
+from tests.conftest import git
 from tests.kernels import left_of, notebook, run, texts
 
 pytestmark = [
@@ -45,6 +47,47 @@ def test_there_is_none_unless_somebody_keeps_one() -> None:
         assert stem.at_hand({**ENVIRONMENT, "OTHER": "1"}) is not first
     assert stem.at_hand(ENVIRONMENT) is None
     assert first.pid not in [each.pid for each in psutil.process_iter()]
+
+
+def test_one_that_is_asked_for_ahead_is_there_once_somebody_keeps_one() -> None:
+    before = psutil.Process().children()
+    stem.ahead({**ENVIRONMENT, strays.MARK: "a run's own"})
+    stem.ahead(ENVIRONMENT)
+    assert stem.at_hand(ENVIRONMENT) is None
+    begun = [each for each in psutil.Process().children() if each not in before]
+    with stem.kept():
+        first = stem.at_hand(ENVIRONMENT)
+        assert first is not None
+        assert [first.pid] == [each.pid for each in begun]
+    assert psutil.wait_procs(begun, timeout=10)[1] == []
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("words", [("run",), ("validate", "--no-cache")])
+def test_a_command_has_one_stem_and_none_is_left(tmp_path: Path, words: tuple[str, ...]) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / "a.ipynb").write_text(json.dumps(notebook("open('began', 'w').close()\nimport time\ntime.sleep(3)")))
+    ours = subprocess.Popen([sys.executable, "-m", "nbpr", words[0], "a.ipynb", *words[1:]], cwd=tmp_path)
+    until((tmp_path / "began").exists)
+    below = psutil.Process(ours.pid).children(recursive=True)
+    own = [each for each in psutil.Process(ours.pid).children() if "nbpr.engines.stem_child" in each.cmdline()]
+    assert len(own) == 1
+    assert ours.wait(60) == 0
+    assert psutil.wait_procs(below, timeout=5)[1] == []
+
+
+@pytest.mark.parametrize("words", [("run", "--no-such-option"), ("run", "no-such-file.ipynb"), ("run", "--help")])
+def test_a_command_that_runs_nothing_leaves_none(tmp_path: Path, words: tuple[str, ...]) -> None:
+    mark = {**os.environ, "OF_THIS_TEST": str(tmp_path)}
+    subprocess.run([sys.executable, "-m", "nbpr", *words], cwd=tmp_path, env=mark, capture_output=True, check=False)
+    until(lambda: not [each for each in psutil.process_iter() if _is_of(each, str(tmp_path))])
+
+
+def _is_of(process: psutil.Process, mark: str) -> bool:
+    try:
+        return process.environ().get("OF_THIS_TEST") == mark
+    except psutil.Error:
+        return False
 
 
 @pytest.mark.kernel
