@@ -84,7 +84,7 @@ notebooks.clean notebooks.scraps notebooks.parameters notebooks.markers notebook
 notebooks.imports notebooks.celllines
 notebooks.assignments
 notebooks.notebook
-notebooks.cell
+notebooks.cell notebooks.wholefile
 notebooks.jsontext
 notebooks.jsonscan
 notebooks.cleantext

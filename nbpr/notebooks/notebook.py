@@ -10,20 +10,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import secrets
 import shlex
-import stat
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nbpr.errors import BadInput, NotAllowed
-from nbpr.notebooks import jsonscan, jsontext
+from nbpr.notebooks import jsonscan, jsontext, wholefile
 from nbpr.notebooks.cell import Cell, Document, Origin, complete_ids, derived_id, source_lines
 
 __all__ = ["Cell", "Notebook", "derived_id", "parse", "quick_imports", "read", "select", "source_sha256", "write"]
@@ -241,27 +237,9 @@ def write(path: Path, notebook: Notebook | bytes) -> None:
     """
     data = notebook if isinstance(notebook, bytes) else notebook.to_bytes()
     try:
-        with _replacement(path) as descriptor, os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        wholefile.put(path, data)
     except OSError as error:
         raise NotAllowed(f"{path}: cannot be written: {error.strerror}") from None
-
-
-@contextmanager
-def _replacement(path: Path) -> Iterator[int]:
-    """A new file beside `path` that takes its place when the block ends well, and goes away when not."""
-    beside = path.with_name(f".nbpr-{secrets.token_hex(6)}.tmp")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    try:
-        if path.exists():
-            beside.chmod(stat.S_IMODE(path.stat().st_mode))
-        yield descriptor
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def select(notebook: Notebook, selector: str) -> int:
