@@ -113,7 +113,7 @@ _POINTS = re.compile(
     re.IGNORECASE,
 )
 #: What stands for a credential where nothing else is said: words of these alone, signs between them.
-_WORDS = frozenset(
+_BLANKS = frozenset(
     """
     my your the this some a an any db user test testing demo dummy sample fake example examples new old default super
     very strong secure real actual valid invalid wrong correct here goes change changeme me it put enter insert add fill
@@ -123,7 +123,7 @@ _WORDS = frozenset(
     storage credential credentials username name login id
     """.split()
 )
-_LONGEST_WORD = max(map(len, _WORDS))
+_LONGEST_BLANK = max(map(len, _BLANKS))
 _SIGNS = re.compile(r"[\W_]+")
 #: What stands for a value: a variable, a template, a call, an ellipsis, a row of one sign, "your…".
 _STANDS_FOR = re.compile(
@@ -276,6 +276,6 @@ def _is_of_words(text: str) -> bool:
     reached = {0}
     for start in range(len(text)):
         if start in reached:
-            ends = range(start + 1, min(len(text), start + _LONGEST_WORD) + 1)
-            reached |= {end for end in ends if text[start:end] in _WORDS}
+            ends = range(start + 1, min(len(text), start + _LONGEST_BLANK) + 1)
+            reached |= {end for end in ends if text[start:end] in _BLANKS}
     return len(text) in reached
