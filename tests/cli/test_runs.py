@@ -159,6 +159,7 @@ class TestRun:
         put(here, "notebooks/b.ipynb", "open('b', 'w').close()\nimport time\ntime.sleep(60)")
         ours, terminal = pty.fork()
         if ours == 0:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests that are started by `nohup` ignore it
             os.execv(sys.executable, [sys.executable, "-m", "nbpr", "run", "notebooks/b.ipynb"])
         for _ in range(400):
             if (here / "notebooks/b").exists():
