@@ -39,6 +39,8 @@ class Session:
         self.kernel: Any = None
         self.group: int | None = None
         self.stopped: str | None = None
+        self.starting = threading.Lock()
+        self.is_leaving = False
         self.is_ready = False
         self.turn = threading.Event()
         self.nb: Any = None
@@ -56,8 +58,11 @@ class Session:
     # -- the kernel ----------------------------------------------------------------------------------------
 
     def start_kernel(self) -> None:
-        """Start the kernel's process; it gets ready by itself."""
-        self.kernel = kernel.start(self.request)
+        """Start the kernel's process; it gets ready by itself. None is started once the parent is gone."""
+        with self.starting:
+            if self.is_leaving:
+                threading.Event().wait()  # for the end of this process, which nothing may outlive
+            self.kernel = kernel.start(self.request)
         self.group = self.kernel.provisioner.pid
         self.parent.say(group=self.group)
         watch.Watch(os.getpid(), self.request["memory"], self.request["processes"], self.pass_limit)
@@ -149,7 +154,10 @@ class Session:
     def leave(self) -> None:
         """The parent is gone: end all that was started, and leave behind what has run, if that is wanted."""
         self.stopped = self.stopped or "cancelled"
+        self.is_leaving = True
         self.turn.set()
+        if self.starting.acquire(timeout=_LAST_SAVE):  # a kernel that is being started is below us then
+            self.starting.release()
         strays.end_below(os.getpid())
         if self.saving and self.begun:
             self.over.wait(_LAST_SAVE)
