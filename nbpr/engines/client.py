@@ -107,7 +107,7 @@ def _client(session: Session) -> Any:
             super().papermill_execute_cells()
             if session.failed is None and session.request["is_ipykernel"]:
                 # papermill asks the kernel what it is afterwards, and so waits until this is done.
-                self.kc.execute(kernel.quick_end(), silent=True, store_history=False, allow_stdin=False)
+                self.kc.execute(kernel.last_cell(), silent=True, store_history=False, allow_stdin=False)
 
         async def _async_poll_kernel_alive(self) -> None:
             while True:

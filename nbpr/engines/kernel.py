@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import os
 import select
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from nbpr.engines import strays
+from nbpr.engines import ending, strays
 
 #: What the kernel's process writes to its own standard output and error.
 LOG = "kernel.log"
@@ -34,49 +35,6 @@ _ANSWER = 1.0
 _IDLE = 0.5
 #: How long a kernel may take to close what it holds open.
 _SHUTDOWN = 2.5
-#: What an ipykernel is asked to do at its end, which is to leave the memory of its modules to the operating system. To
-#: take every class and function apart costs half a second after a notebook with pandas and pictures. What the notebook
-#: made itself is closed before: exit handlers have run, its names are gone, garbage is collected once. Where a file is
-#: open for writing, what is left in buffers is written first, which Python itself does not see to for files in cycles,
-#: and where one is open after that, all is taken apart as ever.
-_QUICK_END = """exec('''
-import atexit, fcntl, gc, io, os, stat, sys, time
-
-def writes(descriptor):
-    try:
-        mode = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
-        found = os.fstat(descriptor)
-    except OSError:
-        return False
-    return mode != os.O_RDONLY and stat.S_ISREG(found.st_mode) and (found.st_dev, found.st_ino) != LOG
-
-def leave(phase, info):
-    if sys.is_finalizing():
-        gc.unfreeze()
-        is_open = any(map(writes, map(int, os.listdir("/dev/fd"))))
-        if phase == "start" and is_open:
-            flush()
-        elif phase == "stop":
-            gc.callbacks.remove(leave)
-            if not is_open:
-                gc.freeze()
-
-def flush():
-    for each in gc.get_objects():
-        if issubclass(type(each), io.IOBase):
-            try:
-                each.flush()
-            except Exception:
-                pass
-
-gc.callbacks.append(leave)
-gc.freeze()
-# The thread that was asked to shut down flushes once more, and is waited for: by a main thread that ends sooner than
-# that, and so stops what flushes, for ten seconds and more.
-atexit.register(time.sleep, 0.02)
-for stream in (sys.stdout, sys.stderr):
-    stream.flush_timeout = 0.1
-''', {"LOG": LOG})"""
 
 
 def start(request: Mapping[str, Any]) -> Any:
@@ -149,10 +107,11 @@ async def _message(channel: Any, seconds: float, kind: str | None = None) -> Map
     return message if kind in (None, message["msg_type"]) else None
 
 
-def quick_end() -> str:
-    """What an ipykernel is to run at the very last, so that it ends sooner; its log alone may stay open."""
+def last_cell() -> str:
+    """What an ipykernel is to run at the very last, so that it ends sooner."""
     log = Path(LOG).stat()
-    return _QUICK_END.replace("LOG}", f"{log.st_dev, log.st_ino}}}")
+    source = f"{inspect.getsource(ending)}\nprepare({(log.st_dev, log.st_ino)})\n"
+    return f"exec({source!r}, {{}})"
 
 
 def end(kernel: Any, *, well: bool) -> None:
