@@ -140,19 +140,20 @@ class ServerForge:
             pull = self._named(self._made(opening))
             self.forget()
             theirs = pull.body if OURS not in pull.body else ""
-            body = f"{opening.body}\n\n{theirs}" if theirs.strip() else opening.body
-            return self._made_so(
+            wanted = replace(
                 pull,
-                replace(
-                    pull,
-                    body=body,
-                    draft=opening.draft,
-                    labels=_both(pull.labels, opening.labels),
-                    reviewers=people(pull.reviewers, opening.reviewers),
-                    assignees=people(pull.assignees, opening.assignees),
-                    milestone=opening.milestone or pull.milestone,
-                ),
+                body=f"{opening.body}\n\n{theirs}" if theirs.strip() else opening.body,
+                draft=opening.draft,
+                labels=_both(pull.labels, opening.labels),
+                reviewers=people(pull.reviewers, opening.reviewers),
+                assignees=people(pull.assignees, opening.assignees),
+                milestone=opening.milestone or pull.milestone,
             )
+            try:
+                return self._made_so(pull, wanted)
+            except Stale as stale:
+                stale.has_opened = True
+                raise
 
     def _take_elsewhere(self, opening: Opening) -> None:
         """Have the branch go to a fork, or be a topic where a server that knows such makes none."""

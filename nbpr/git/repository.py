@@ -43,7 +43,12 @@ class RefUpdate:
 
 
 class Stale(Conflict):
-    """A ref was moved by somebody else between reading and writing it."""
+    """A ref was moved by somebody else between reading and writing it.
+
+    `has_opened` says that a pull request was opened before that, by whoever meets this.
+    """
+
+    has_opened = False
 
 
 class Repository(Objects):

@@ -98,22 +98,29 @@ def propose(repository: Repository, config: Config, proposal: Proposal, say: Say
     if proposal.dry_run:
         plan = planning.make(repository, config, forge, proposal)
         return _planned(repository, config, plan)
+    has_opened = False
     with workspaces.workspace(repository):
         for attempt in range(ATTEMPTS):
             plan = planning.make(repository, config, forge, proposal)
             try:
                 if not plan.has_news:
-                    return _unchanged(repository, config, forge, plan)
+                    return _as_ours(_unchanged(repository, config, forge, plan), has_opened)
                 with _one_at_a_time(repository, plan, say) as waited:
                     # Whoever went first may have done it all, or have taken the branch's name.
                     now = planning.make(repository, config, forge, proposal) if waited else plan
                     if not now.has_news:
-                        return _unchanged(repository, config, forge, now)
+                        return _as_ours(_unchanged(repository, config, forge, now), has_opened)
                     if now.branch == plan.branch:
-                        return _carry_out(repository, config, forge, now, say)
-            except Stale:
+                        return _as_ours(_carry_out(repository, config, forge, now, say), has_opened)
+            except Stale as stale:
+                has_opened = has_opened or stale.has_opened
                 say(f"somebody else was faster; looking again ({attempt + 1})")
     raise Conflict(f"others kept pushing to {plan.branch}; nothing was pushed", hint="run the same command again")
+
+
+def _as_ours(outcome: Outcome, has_opened: bool) -> Outcome:
+    """What came of it, said of one that this command opened before somebody else was faster with the rest."""
+    return replace(outcome, operation="created") if has_opened and outcome.pull is not None else outcome
 
 
 @contextmanager
@@ -156,7 +163,11 @@ def _carry_out(repository: Repository, config: Config, forge: Forge, plan: Plan,
     operation: Operation = "created" if plan.pull is None else "updated"
     done = Outcome(operation, plan, pull, head, proof.verdict, proof, shown)
     page = reviews.keep(repository, config, pull, head, done.report)
-    pull = keepsakes.hand_over(repository, forge, pull, shown, lambda: page)
+    try:
+        pull = keepsakes.hand_over(repository, forge, pull, shown, lambda: page)
+    except Stale as stale:
+        stale.has_opened = plan.pull is None
+        raise
     told = announcements.annotations_of(done.findings, lambda path: repository.read(head, path))
     notes = [*announcements.announce(forge, pull, told), *_auto_merge(forge, pull, proposal)[1]]
     proof = replace(proof, findings=(*proof.findings, *notes))

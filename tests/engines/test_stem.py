@@ -70,8 +70,8 @@ def test_a_command_has_one_stem_and_none_is_left(tmp_path: Path, words: tuple[st
     ours = subprocess.Popen([sys.executable, "-m", "nbpr", words[0], "a.ipynb", *words[1:]], cwd=tmp_path)
     until((tmp_path / "began").exists)
     below = psutil.Process(ours.pid).children(recursive=True)
-    own = [each for each in psutil.Process(ours.pid).children() if "nbpr.engines.stem_child" in each.cmdline()]
-    assert len(own) == 1
+    own = [each for each in below if _parent_and_words(each)[0] == ours.pid]
+    assert len([each for each in own if "nbpr.engines.stem_child" in _parent_and_words(each)[1]]) == 1
     assert ours.wait(60) == 0
     assert psutil.wait_procs(below, timeout=5)[1] == []
 
@@ -81,6 +81,13 @@ def test_a_command_that_runs_nothing_leaves_none(tmp_path: Path, words: tuple[st
     mark = {**os.environ, "OF_THIS_TEST": str(tmp_path)}
     subprocess.run([sys.executable, "-m", "nbpr", *words], cwd=tmp_path, env=mark, capture_output=True, check=False)
     until(lambda: not [each for each in psutil.process_iter() if _is_of(each, str(tmp_path))])
+
+
+def _parent_and_words(process: psutil.Process) -> tuple[int, list[str]]:
+    try:
+        return process.ppid(), process.cmdline()
+    except psutil.Error:
+        return 0, []  # it ended while we looked
 
 
 def _is_of(process: psutil.Process, mark: str) -> bool:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from nbpr import keepsakes
 from nbpr.config import Config
 from nbpr.errors import Conflict, NotAllowed
-from nbpr.forges import http
+from nbpr.forges import http, server
 from nbpr.forges.gitea import GiteaApi
 from nbpr.forges.github import GithubApi
-from nbpr.git.repository import Repository
+from nbpr.git.repository import Repository, Stale
 from nbpr.proposals import proofs, subjects
 from nbpr.proposals.plans import Plan
 from nbpr.proposals.proofs import Proof
@@ -163,6 +164,26 @@ def test_the_half_of_another_agent_is_not_taken_over(place: Place, monkeypatch: 
     assert not place.repository.is_ancestor(str(place.on_server(left)), other["head_sha"])
     again = by("one", "Say how many")
     assert (again["operation"], again["branch"], again["pull_request"]["number"]) == ("created", left, 2)
+
+
+@pytest.mark.parametrize("where", ["in opening it", "in handing its pictures over"])
+def test_who_opened_it_says_so_though_somebody_was_faster_with_the_rest(
+    place: Place, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    room, name = (server.ServerForge, "_made_so") if where == "in opening it" else (keepsakes, "hand_over")
+    done, met = getattr(room, name), []
+
+    def slower(*given: Any) -> Any:
+        if not met:
+            met.append(where)
+            raise Stale("somebody edited it meanwhile")
+        return done(*given)
+
+    monkeypatch.setattr(room, name, slower)
+    assert propose(place, 0.9)["operation"] == "created"
+    assert met
+    assert [pull.number for pull in place.forge().find()] == [1]
+    assert propose(place, 0.9)["operation"] == "unchanged"
 
 
 def test_what_is_closed_for_us_is_by_its_branch(place: Place) -> None:
