@@ -16,6 +16,8 @@ from nbpr.notebooks import assignments, imports
 from nbpr.render import escape
 from nbpr.runs import outputs, surroundings
 
+pytestmark = pytest.mark.slow
+
 LONG = 1_000_000
 
 
