@@ -143,20 +143,19 @@ def kept(environment: Mapping[str, str] | None = None) -> Iterator[None]:
 
 def at_hand(environment: Mapping[str, str]) -> Stem | None:
     """The stem for children of that environment; None where nobody keeps any, or none can be."""
-    if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
-        return None
     with _lock:
         return _of(environment) if _keepers else None
 
 
 def ahead(environment: Mapping[str, str]) -> None:
     """Have a stem import before anybody keeps it; one that nobody does, ends with us."""
-    if sys.platform == "linux" and hasattr(os, "pidfd_open"):
-        with _lock:
-            _of(environment)
+    with _lock:
+        _of(environment)
 
 
 def _of(environment: Mapping[str, str]) -> Stem | None:
+    if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
+        return None
     own = {name: value for name, value in environment.items() if name not in _OF_A_RUN}
     key = tuple(sorted(own.items()))
     if key not in _stems:

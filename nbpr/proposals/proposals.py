@@ -120,7 +120,8 @@ def propose(repository: Repository, config: Config, proposal: Proposal, say: Say
 
 def _as_ours(outcome: Outcome, has_opened: bool) -> Outcome:
     """What came of it, said of one that this command opened before somebody else was faster with the rest."""
-    return replace(outcome, operation="created") if has_opened and outcome.pull is not None else outcome
+    is_done = outcome.operation in ("unchanged", "updated")
+    return replace(outcome, operation="created") if has_opened and is_done else outcome
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def test_a_command_has_one_stem_and_none_is_left(tmp_path: Path, words: tuple[st
 
 @pytest.mark.parametrize("words", [("run", "--no-such-option"), ("run", "no-such-file.ipynb"), ("run", "--help")])
 def test_a_command_that_runs_nothing_leaves_none(tmp_path: Path, words: tuple[str, ...]) -> None:
-    mark = {**os.environ, "OF_THIS_TEST": str(tmp_path)}
+    mark = {**os.environ, "HOME": str(tmp_path)}  # which a stem gets, whose environment is scrubbed
     subprocess.run([sys.executable, "-m", "nbpr", *words], cwd=tmp_path, env=mark, capture_output=True, check=False)
     until(lambda: not [each for each in psutil.process_iter() if _is_of(each, str(tmp_path))])
 
@@ -92,7 +92,7 @@ def _parent_and_words(process: psutil.Process) -> tuple[int, list[str]]:
 
 def _is_of(process: psutil.Process, mark: str) -> bool:
     try:
-        return process.environ().get("OF_THIS_TEST") == mark
+        return process.environ().get("HOME") == mark
     except psutil.Error:
         return False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,9 +15,10 @@ from nbpr.forges import http, server
 from nbpr.forges.gitea import GiteaApi
 from nbpr.forges.github import GithubApi
 from nbpr.git.repository import Repository, Stale
-from nbpr.proposals import proofs, subjects
+from nbpr.proposals import proofs, proposals, subjects
 from nbpr.proposals.plans import Plan
 from nbpr.proposals.proofs import Proof
+from nbpr.proposals.proposals import Operation, Outcome
 from tests import projects
 from tests.forges import places
 from tests.forges.places import Place
@@ -184,6 +185,12 @@ def test_who_opened_it_says_so_though_somebody_was_faster_with_the_rest(
     assert met
     assert [pull.number for pull in place.forge().find()] == [1]
     assert propose(place, 0.9)["operation"] == "unchanged"
+
+
+@pytest.mark.parametrize("operation", ["blocked", "dry-run", "created"])
+def test_no_other_outcome_is_called_created_for_that(operation: Operation) -> None:
+    outcome = Outcome(operation, cast(Plan, None), None, None, "failed", Proof(), ())
+    assert proposals._as_ours(outcome, True).operation == operation
 
 
 def test_what_is_closed_for_us_is_by_its_branch(place: Place) -> None:
